@@ -1,0 +1,151 @@
+"""Columns and tables as the VO is told of them; everything that describes a column derives from here."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from datamodel.datatypes import DATATYPES, Datatype
+
+if TYPE_CHECKING:
+    from datamodel.context import Caller
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column, declared once.
+
+    Attributes
+    ----------
+    name
+        As in SQL, ADQL and VOTable; lower case.
+    type
+        Key in `datamodel.datatypes.DATATYPES`.
+    unit
+        VOUnit string, or None for a quantity without one.
+    ucd, utype
+        UCD1+ and utype, or None.
+    description
+        One sentence for people.
+    arraysize
+        Overrides the datatype's, e.g. ``36`` for an object identifier.
+    principal, indexed, std
+        TAP_SCHEMA's three flags.
+    """
+
+    name: str
+    type: str
+    unit: str | None = None
+    ucd: str | None = None
+    description: str = ""
+    utype: str | None = None
+    arraysize: str | None = None
+    principal: bool = False
+    indexed: bool = False
+    std: bool = False
+
+    @property
+    def datatype(self) -> Datatype:
+        """All the names of this column's datatype."""
+        return DATATYPES[self.type]
+
+    @property
+    def votable_arraysize(self) -> str | None:
+        """The arraysize attribute of the FIELD; None for a scalar."""
+        return self.arraysize or self.datatype.arraysize
+
+    def named(self, name: str) -> "Column":
+        """The same column under another name."""
+        return replace(self, name=name)
+
+
+@dataclass(frozen=True)
+class ForeignKey:
+    """A declared join path: ``columns`` of this table equal ``target_columns`` of ``target_table``."""
+
+    target_table: str
+    columns: tuple[tuple[str, str], ...]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class PointIndex:
+    """The columns that hold a position in degrees (ICRS) and its order-29 NESTED HEALPix number."""
+
+    ra: str
+    dec: str
+    hpx29: str = "hpx29"
+
+
+@dataclass(frozen=True)
+class RegionIndex:
+    """A region column, and the side table of cover ranges that indexes it.
+
+    Attributes
+    ----------
+    region
+        The name of the column that holds the region.
+    row
+        The name of the table's column that the cover table's ``row`` refers to.
+    cover
+        The SQLAlchemy table ``(lo, hi, row)``; both ends inclusive, order-29 NESTED pixels.
+    """
+
+    region: str
+    row: str
+    cover: sa.Table
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or view that can be queried, with what the VO is told of it.
+
+    Attributes
+    ----------
+    schema, name
+        ``archive`` and ``bias_frame`` in ``archive.bias_frame``.
+    selectable
+        Gives the rows that a caller may see, as something one can select from; its ``c`` has the column names.
+    point, region
+        The spatial indices, where there are any.
+    """
+
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+    selectable: Callable[["Caller"], sa.FromClause]
+    description: str = ""
+    utype: str | None = None
+    kind: str = "table"
+    keys: tuple[ForeignKey, ...] = ()
+    point: PointIndex | None = None
+    region: RegionIndex | None = None
+
+    @property
+    def full_name(self) -> str:
+        """``schema.name``."""
+        return f"{self.schema}.{self.name}"
+
+
+@dataclass
+class Rows:
+    """An answer on its way: described columns, and batches of them.
+
+    Attributes
+    ----------
+    columns
+        In the order of the batches' columns; a batch's column type is ``column.datatype.arrow``.
+    batches
+        Arrow record batches; geometry is a list of doubles, a timestamp DALI text, NULL is NULL.
+    overflow
+        True once `batches` is exhausted and rows were cut off by the limit.
+    close
+        Releases the database; called when the batches are exhausted, or by a reader who stops before.
+    """
+
+    columns: tuple[Column, ...]
+    batches: Iterator[pa.RecordBatch]
+    overflow: bool = False
+    close: Callable[[], None] = field(default=lambda: None)

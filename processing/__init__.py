@@ -1,0 +1,1 @@
+"""How things come to be: targets, selection, reasons, plans, recipes, ingest, instruments, simulator."""

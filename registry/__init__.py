@@ -1,0 +1,1 @@
+"""What the archive tells the VO of itself: identifiers now; resource records and OAI-PMH later."""

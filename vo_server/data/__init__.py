@@ -1,0 +1,1 @@
+"""The bytes themselves: /data and /target."""

@@ -1,0 +1,1 @@
+"""DataLink 1.1: what belongs to a dataset."""

@@ -1,0 +1,1 @@
+"""Rows to bytes: VOTable, CSV, TSV; streamed in constant memory."""

@@ -1,0 +1,1 @@
+"""SAMP 1.3: results handed to desktop tools."""

@@ -1,0 +1,1 @@
+"""SIA 2.0: Simple Image Access, version 2."""
