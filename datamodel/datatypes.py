@@ -95,7 +95,9 @@ DATATYPES: dict[str, Datatype] = {
         _text("VARCHAR"),
         _text("CLOB"),
         _text("REGION", xtype="adql:REGION"),
-        Datatype("TIMESTAMP", Timestamp, "char", "*", "timestamp", np.dtype(object), pa.string(), "timestamp"),
+        Datatype(
+            "TIMESTAMP", Timestamp, "char", "*", "timestamp", np.dtype(object), pa.string(), "timestamp"
+        ),
         _geometry("POINT", "2", "point"),
         _geometry("CIRCLE", "3", "circle"),
         _geometry("POLYGON", "*", "polygon"),

@@ -1,0 +1,118 @@
+"""An archive that is open: its configuration, database and store, and the tables every archive has."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.clock import Clock, utc_now
+from datamodel.config import Config
+from datamodel.context import EVERY_PROJECT, Caller
+from datamodel.database import Database
+from datamodel.datatypes import Timestamp
+from datamodel.errors import NotFoundError
+from datamodel.schema import metadata, oid_column, tables_of_classes
+from datamodel.store import Store
+
+log = logging.getLogger("vo_server")
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("at", Timestamp(), nullable=False),
+    sa.Column("kind", sa.String(40), nullable=False),
+    oid_column("object_id", index=True),
+    sa.Column("attribute", sa.String(100)),
+    sa.Column("old", sa.Text),
+    sa.Column("new", sa.Text),
+    sa.Column("who", sa.String(100)),
+)
+"""The append-only log of what happened to objects: made, changed, ingested."""
+
+account = sa.Table("account", metadata, sa.Column("name", sa.String(100), primary_key=True))
+
+project = sa.Table(
+    "project",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("description", sa.Text),
+    sa.Column("maximum_privileges", sa.SmallInteger, nullable=False),
+)
+
+membership = sa.Table(
+    "membership",
+    metadata,
+    sa.Column("project", sa.ForeignKey("project.name"), primary_key=True),
+    sa.Column("account", sa.ForeignKey("account.name"), primary_key=True),
+)
+
+
+class Archive:
+    """Everything that is kept, opened for use.
+
+    Parameters
+    ----------
+    config
+        The configuration of the program.
+    clock
+        Gives the present instant, naive UTC.
+    """
+
+    def __init__(self, config: Config, clock: Clock = utc_now) -> None:
+        self.config = config
+        self.clock = clock
+        config.archive.mkdir(parents=True, exist_ok=True)
+        self.database = Database(config.database)
+        self.store = Store(config.archive)
+
+    @property
+    def quarantine(self) -> Path:
+        """The folder for files that could not be understood."""
+        return self.config.archive / "quarantine"
+
+    def prepare(self, tables: list[sa.Table] | None = None) -> None:
+        """Create what is missing: the tables of every known class, and of `tables`."""
+        fixed = [event, account, project, membership]
+        self.database.create(fixed + tables_of_classes() + (tables or []))
+
+    def exists(self) -> bool:
+        """Whether the database has been prepared before."""
+        with self.database.read() as connection:
+            return sa.inspect(connection).has_table(event.name)
+
+    def caller(self, user: str, project_name: str = "", level: int = 1) -> Caller:
+        """The context of an account, with its memberships.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such account.
+        """
+        with self.database.read() as connection:
+            if not connection.scalar(sa.select(account.c.name).where(account.c.name == user)):
+                raise NotFoundError(f"there is no account '{user}'")
+            rows = connection.execute(
+                sa.select(membership.c.project).where(membership.c.account == user)
+            ).scalars()
+            return Caller(user, project_name or EVERY_PROJECT, level, frozenset(rows))
+
+    def add_account(self, name: str, *projects: str) -> None:
+        """Add an account, and make it a member of projects; what is there already stays."""
+        with self.database.write() as connection:
+            _add(connection, account, {"name": name})
+            for each in projects:
+                row: dict[str, Any] = {"name": each, "description": "", "maximum_privileges": 5}
+                _add(connection, project, row)
+                _add(connection, membership, {"project": each, "account": name})
+
+    def close(self) -> None:
+        """Give the database's connections back."""
+        self.database.close()
+
+
+def _add(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> None:
+    key = [c == row[c.name] for c in table.primary_key]
+    if connection.execute(sa.select(*table.primary_key).where(*key)).first() is None:
+        connection.execute(sa.insert(table).values(row))

@@ -1,0 +1,176 @@
+"""A query on persistent attributes becomes one SQL statement.
+
+Each distinct prefix of a path becomes one alias, shared by all conditions; links are outer joins, so
+that a condition on a null or hidden link is neither true nor false. The visibility of the caller is
+part of every join.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel import sky
+from datamodel.attributes import Attribute
+from datamodel.context import Caller, visible
+from datamodel.errors import UsageError
+from datamodel.expressions import (
+    Both,
+    Compare,
+    Condition,
+    Either,
+    InCircle,
+    ListMember,
+    Not,
+    Owned,
+    Steps,
+)
+from datamodel.schema import lineage, list_table, owner, table_of
+
+
+class Joins:
+    """The FROM clause of one query, grown as paths are walked."""
+
+    def __init__(self, root: Any, caller: Caller, needs_all: bool = False) -> None:
+        self.root = root
+        self.caller = caller
+        self._aliases: dict[tuple[tuple[str, ...], Any], sa.FromClause] = {}
+        self.base = table_of(lineage(root)[0]).alias()
+        self.clause: sa.FromClause = self.base
+        self._aliases[((), lineage(root)[0])] = self.base
+        for cls in lineage(root)[1:]:
+            if needs_all or cls is root:
+                self._join((), cls, self.base.c.object_id, outer=False)
+
+    def _join(self, prefix: tuple[str, ...], cls: Any, key: Any, outer: bool) -> sa.FromClause:
+        alias = table_of(cls).alias()
+        on: sa.ColumnElement[bool] = alias.c.object_id == key
+        self.clause = self.clause.join(alias, on, isouter=outer)
+        self._aliases[(prefix, cls)] = alias
+        return alias
+
+    def table(self, prefix: tuple[Attribute, ...], cls: Any, name: str) -> sa.FromClause:
+        """The alias that holds attribute `name` of the object at the end of `prefix`."""
+        names = tuple(a.name for a in prefix)
+        holder = owner(cls, name)
+        if (names, holder) not in self._aliases:
+            self._join(names, holder, self._object(prefix).c.object_id, outer=bool(prefix))
+        return self._aliases[(names, holder)]
+
+    def _object(self, prefix: tuple[Attribute, ...]) -> sa.FromClause:
+        """The alias of `dbobject` for the object at the end of `prefix`, visible rows only."""
+        names = tuple(a.name for a in prefix)
+        cls = prefix[-1].target_class() if prefix else self.root
+        root = lineage(cls)[0]
+        if (names, root) not in self._aliases:
+            link = self.column(prefix)
+            alias = table_of(root).alias()
+            on = sa.and_(alias.c.object_id == link, visible(alias, self.caller))
+            self.clause = self.clause.join(alias, on, isouter=True)
+            self._aliases[(names, root)] = alias
+        return self._aliases[(names, root)]
+
+    def column(self, path: tuple[Attribute, ...]) -> sa.ColumnElement[Any]:
+        """The SQL column at the end of a path."""
+        *prefix, last = path
+        cls = prefix[-1].target_class() if prefix else self.root
+        if last.name == "object_id":
+            return self._object(tuple(prefix)).c.object_id
+        return self.table(tuple(prefix), cls, last.name).c[last.column_name]
+
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": lambda column, value: column.is_(None) if value is None else column == value,
+    "!=": lambda column, value: column.isnot(None) if value is None else column != value,
+    "<": lambda column, value: column < value,
+    "<=": lambda column, value: column <= value,
+    ">": lambda column, value: column > value,
+    ">=": lambda column, value: column >= value,
+    "like": lambda column, value: column.like(value, escape="\\"),
+    "in": lambda column, value: column.in_(value),
+    "between": lambda column, value: column.between(*value),
+}
+
+
+def predicate(condition: Condition, joins: Joins) -> sa.ColumnElement[bool]:
+    """The SQL of a condition, joining what it needs."""
+    match condition:
+        case Both(left, right):
+            return sa.and_(predicate(left, joins), predicate(right, joins))
+        case Either(left, right):
+            return sa.or_(predicate(left, joins), predicate(right, joins))
+        case Not(inner):
+            return sa.not_(predicate(inner, joins))
+        case Compare(path, operator, value):
+            result: sa.ColumnElement[bool] = _COMPARISONS[operator](joins.column(path.attributes), value)
+            return result
+        case ListMember():
+            return _member(condition, joins)
+        case InCircle(root, ra, dec, radius):
+            names = {a: root.__attributes__[a] for a in ("ra", "dec", "hpx29")}
+            columns = [joins.column((names[a],)) for a in ("ra", "dec", "hpx29")]
+            result = sky.inside(sky.Circle(ra, dec, radius), *columns)
+            return result
+        case Owned(by, value):
+            result = joins.base.c[by] == value
+            return result
+
+
+def _member(condition: ListMember, joins: Joins) -> sa.ColumnElement[bool]:
+    *prefix, last = condition.path.attributes
+    if prefix:
+        raise UsageError(f"{condition.path}: a list can be searched on the class itself only")
+    table = list_table(owner(joins.root, last.name), last.name).alias()
+    here = table.c.object_id == joins.base.c.object_id
+    if condition.condition is None:
+        return sa.exists().where(here, table.c.value == condition.object_id)
+    members = ids(last.target_class(), condition.condition, joins.caller)
+    return sa.exists().where(here, table.c.value.in_(members))
+
+
+def ids(cls: Any, condition: Condition | None, caller: Caller) -> sa.Select[Any]:
+    """A statement that gives the object_ids for which a condition holds."""
+    joins = Joins(cls, caller)
+    where = [visible(joins.base, caller)]
+    if condition is not None:
+        where.append(predicate(condition, joins))
+    return sa.select(joins.base.c.object_id).select_from(joins.clause).where(*where)
+
+
+def rows(
+    cls: Any, condition: Condition | None, caller: Caller, order: tuple[tuple[Steps, bool], ...] = ()
+) -> sa.Select[Any]:
+    """A statement that gives whole rows of `cls`, one column per attribute that is not a list.
+
+    Parameters
+    ----------
+    cls
+        The class; its subclasses' objects are found too, with the columns of `cls`.
+    condition
+        What must hold; None for all.
+    caller
+        Who asks; only the rows visible to it are found.
+    order
+        Paths and whether descending; then creation_date and object_id.
+    """
+    joins = Joins(cls, caller, needs_all=True)
+    where = [visible(joins.base, caller)]
+    if condition is not None:
+        where.append(predicate(condition, joins))
+    sorting = []
+    for path, descending in order:
+        column = joins.column(path.attributes)
+        sorting += [column.is_(None), column.desc() if descending else column.asc()]
+    columns = [joins.base.c.class_name.label("class_name")]
+    columns += [joins.column((a,)).label(a.name) for a in cls.__attributes__.values() if not a.many]
+    last_resort = (joins.base.c.creation_date, joins.base.c.object_id)
+    return sa.select(*columns).select_from(joins.clause).where(*where).order_by(*sorting, *last_resort)
+
+
+def by_ids(cls: Any, object_ids: list[str], caller: Caller, names: list[str]) -> sa.Select[Any]:
+    """A statement that gives some attributes of the objects with the given identifiers."""
+    joins = Joins(cls, caller)
+    columns = [joins.base.c.class_name.label("class_name")]
+    columns += [joins.column((cls.__attributes__[name],)).label(name) for name in names]
+    where = (joins.base.c.object_id.in_(object_ids), visible(joins.base, caller))
+    return sa.select(*columns).select_from(joins.clause).where(*where)

@@ -1,0 +1,106 @@
+"""What a site may set: one frozen Config, from one TOML file and the environment.
+
+It is read where a program starts and passed on. A setting ``x`` is overridden by ``$VO_X``.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from datamodel.errors import UsageError, nearest
+
+
+def setting(default: Any, doc: str) -> Any:
+    """A setting with its default and the sentence that documents it."""
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of an archive, with its meaning in the field's metadata."""
+
+    archive: Path = setting(
+        Path("archive"), "folder that holds the archive: its database, bytes and quarantine"
+    )
+    database_url: str = setting(
+        "", "SQLAlchemy URL of the database; empty for SQLite inside the archive folder"
+    )
+    title: str = setting("A live archive", "name of the archive as people read it")
+    authority: str = setting("example.org", "IVOA naming authority in identifiers (ivo://authority/archive)")
+    archive_name: str = setting("archive", "resource key in identifiers, after the authority")
+    base_url: str = setting(
+        "", "absolute URL the archive is reached under; empty for http://host:port as served"
+    )
+    trusted_hosts: str = setting("", "further host names, comma-separated, under which requests are accepted")
+    host: str = setting("127.0.0.1", "address to listen on")
+    port: int = setting(8000, "port to listen on")
+    threads: int = setting(8, "threads per server process")
+    processes: int = setting(1, "server processes")
+    project: str = setting("demo", "project in which objects are made where none is said")
+    instruments: str = setting("", "folder with a site's own instrument files, besides the shipped ones")
+    workers: int = setting(2, "processes that run recipes")
+    maxrec: int = setting(100_000, "rows in an answer where MAXREC is not given")
+    maxrec_limit: int = setting(20_000_000, "rows in an answer at the most, whatever MAXREC says")
+    query_seconds: float = setting(60.0, "time after which a query is interrupted")
+    patience_seconds: float = setting(
+        2.0, "how long a reader may delay a batch before the rest is spooled to disk"
+    )
+    spool_bytes: int = setting(10_000_000_000, "size of one spooled answer at the most")
+    makes_per_caller: int = setting(2, "targets that one caller may have made at a time over HTTP")
+    makes_at_once: int = setting(8, "targets made at a time over HTTP, all callers together")
+    raw_bytes: int = setting(2_000_000_000, "size of one raw file at the most, decompressed")
+    log_level: str = setting("INFO", "DEBUG, INFO, WARNING or ERROR")
+
+    @property
+    def database(self) -> str:
+        """The URL of the database, with the embedded default filled in."""
+        return self.database_url or f"sqlite:///{self.archive / 'archive.sqlite'}"
+
+
+def read_config(path: Path | None = None, environ: Mapping[str, str] | None = None, **given: Any) -> Config:
+    """The configuration: defaults, then the file, then the environment, then what was given.
+
+    Parameters
+    ----------
+    path
+        TOML file; where None, ``$VO_CONFIG`` or no file.
+    environ
+        The environment; the process's own by default.
+    **given
+        Settings from the command line; None means not given.
+
+    Raises
+    ------
+    UsageError
+        A setting is unknown or its value cannot be read; the message quotes it.
+    """
+    environ = os.environ if environ is None else environ
+    path = path or (Path(environ["VO_CONFIG"]) if environ.get("VO_CONFIG") else None)
+    raw: dict[str, Any] = _read_file(path) if path else {}
+    names = [f.name for f in fields(Config)]
+    raw |= {n: environ[f"VO_{n.upper()}"] for n in names if f"VO_{n.upper()}" in environ}
+    raw |= {name: value for name, value in given.items() if value is not None}
+    unknown = sorted(set(raw) - set(names))
+    if unknown:
+        raise UsageError(f"unknown setting '{unknown[0]}'{nearest(unknown[0], names)}")
+    hints = get_type_hints(Config)
+    return Config(**{name: _convert(name, value, hints[name]) for name, value in raw.items()})
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the configuration {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"{path} is not a TOML file: {error}") from None
+
+
+def _convert(name: str, value: Any, to: type) -> Any:
+    try:
+        return value if isinstance(value, to) else to(value)
+    except (TypeError, ValueError):
+        raise UsageError(f"setting '{name}' is '{value}', expected {to.__name__}") from None

@@ -1,0 +1,127 @@
+"""`DBMeta` and `DBObject`: Python classes whose objects persist."""
+
+from typing import Any
+
+from datamodel.attributes import Attribute, oidtype, register
+from datamodel.clock import new_object_id
+from datamodel.commit import commit
+from datamodel.errors import UsageError, nearest
+from datamodel.persistent import persistent
+from datamodel.query import Query
+from datamodel.session import current
+from datamodel.state import State
+
+
+class DBMeta(type):
+    """Makes any derived class persistent, and objects new or from the database.
+
+    ``Cls(**attributes)`` is a new object, not yet committed; ``Cls(object_id=oid)`` is a stored one.
+    """
+
+    __own__: dict[str, Attribute]
+    __attributes__: dict[str, Attribute]
+
+    def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        """Collect the persistent attributes; those of mixins belong to the class that mixes them in."""
+        cls = super().__new__(mcs, name, bases, namespace, **options)
+        above = [b for b in cls.__mro__[1:] if isinstance(b, DBMeta)]
+        inherited = dict(above[0].__attributes__) if above else {}
+        own = {
+            key: value.attribute
+            for base in reversed(cls.__mro__)
+            for key, value in vars(base).items()
+            if isinstance(value, persistent) and key not in inherited
+        }
+        if len({b for b in bases if isinstance(b, DBMeta)}) > 1:
+            raise UsageError(f"{name} has more than one persistent parent; use a mixin for one of them")
+        cls.__persistent__ = True  # type: ignore[attr-defined]
+        cls.__own_table__ = True  # type: ignore[attr-defined]
+        cls.__own__ = own
+        cls.__attributes__ = inherited | own
+        register(cls)
+        return cls
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """Load the object where an ``object_id`` is given; else make a new one."""
+        if "object_id" in kwargs:
+            return current().load(cls, kwargs["object_id"])
+        return super().__call__(*args, **kwargs)
+
+    def select_all(cls) -> Query:
+        """All visible objects of the class and its subclasses."""
+        return Query(cls)
+
+    def get_persistent_properties(cls) -> list[str]:
+        """The names of the attributes that can be queried."""
+        return sorted(cls.__attributes__)
+
+
+class DBObject(metaclass=DBMeta):
+    """The root of all persistent classes.
+
+    Parameters
+    ----------
+    **attributes
+        Initial values of persistent attributes.
+
+    Raises
+    ------
+    UsageError
+        There is no such attribute; the message names the nearest.
+    """
+
+    natural_key: str | None = None
+    """The attribute by which a link to this class is compared with a plain value."""
+
+    object_id = persistent("The object identifier", oidtype, ucd="meta.id;meta.main", kind="system")
+    creation_date = persistent(
+        "When the object was made (UTC)", "TIMESTAMP", ucd="time.creation", indexed=True, kind="system"
+    )
+    is_valid = persistent(
+        "Judgement of a person: 0 bad, 1 good, 2 ready for delivery",
+        "SMALLINT",
+        1,
+        ucd="meta.code.qual",
+        mutable=True,
+        kind="system",
+    )
+    quality_flags = persistent(
+        "Judgement of the system: bits of problems it saw, 0 for none",
+        "INTEGER",
+        0,
+        ucd="meta.code.qual",
+        kind="system",
+    )
+    content_digest = persistent(
+        "SHA-256 of the content, without volatile parts", str, indexed=True, kind="system"
+    )
+    _creator = persistent("The account that made it", str, kind="system")
+    _project = persistent("The project it belongs to", str, kind="system")
+    _privileges = persistent(
+        "Who sees it: 1 MyDB, 2 project, 3 every account, 4 world, 5 VO",
+        "SMALLINT",
+        mutable=True,
+        kind="system",
+    )
+
+    __state__: State
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Any:
+        """A new object, with an identifier of its own."""
+        instance = super().__new__(cls)
+        instance.__state__ = State(values={"object_id": new_object_id()})
+        return instance
+
+    def __init__(self, **attributes: Any) -> None:
+        known = type(self).__attributes__
+        for name, value in attributes.items():
+            if name not in known:
+                raise UsageError(f"{type(self).__name__} has no attribute '{name}'{nearest(name, known)}")
+            setattr(self, name, value)
+
+    def commit(self) -> None:
+        """Keep the object and all unsaved objects it links to, or the changes to it, in one transaction."""
+        commit(current(), [self])
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.object_id}>"

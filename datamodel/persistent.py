@@ -1,0 +1,144 @@
+"""How a persistent attribute is declared, and what reading and setting it does."""
+
+from dataclasses import replace
+from typing import Any
+
+from datamodel.attributes import Attribute, oidtype, scalar_type
+from datamodel.errors import ForbiddenError, UsageError
+from datamodel.query import Path
+from datamodel.session import current
+from datamodel.state import State
+
+__all__ = ["oidtype", "persistent"]
+
+
+class persistent:  # noqa: N801 - the name in the published interface
+    """A persistent attribute: ``exptime = persistent('Exposure time', float, 0.0, unit='s')``.
+
+    On an object it is the value; on the class it is a path for queries.
+
+    Parameters
+    ----------
+    doc
+        One sentence that says what it is.
+    type
+        A plain Python type, the name of a datatype (``'INTEGER'``), a persistent class or its name (a
+        link), or a list of one of these (``[RawBiasFrame]``).
+    default
+        The value of a new object, or a callable without arguments that gives it.
+    unit, ucd, utype
+        VOUnit, UCD1+ and utype.
+    indexed
+        Whether the database indexes it.
+    mutable
+        Whether it may be changed after the object was committed.
+    kind
+        ``value``, ``parameter``, ``role`` or ``system``.
+    """
+
+    def __init__(
+        self,
+        doc: str,
+        type: Any,
+        default: Any = None,
+        *,
+        unit: str | None = None,
+        ucd: str | None = None,
+        utype: str | None = None,
+        indexed: bool = False,
+        mutable: bool = False,
+        kind: str = "value",
+    ) -> None:
+        many = isinstance(type, list)
+        declared = type[0] if many else type
+        scalar = scalar_type(declared)
+        if many and default is None:
+            default = list
+        target = declared if scalar is None else None
+        facts = (unit, ucd, utype, indexed, mutable, kind)
+        self.attribute = Attribute("", doc, scalar, target, many, default, *facts)
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.attribute = replace(self.attribute, name=name, owner=owner.__name__)
+
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        attribute = self.attribute
+        if instance is None:
+            return Path(owner, (attribute,))
+        state: State = instance.__state__
+        if attribute.name not in state.values:
+            if not state.saved:
+                state.values[attribute.name] = default_of(attribute)
+            else:
+                state.session.complete(instance, attribute)
+        if attribute.is_link and _unfollowed(state.values[attribute.name]):
+            (state.session or current()).follow(instance, attribute)
+        return state.values[attribute.name]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        attribute, state = self.attribute, instance.__state__
+        if state.saved and not attribute.mutable:
+            name = type(instance).__name__
+            raise ForbiddenError(
+                f"{name}.{attribute.name} is fixed: the object {instance.object_id} is committed"
+            )
+        state.values[attribute.name] = checked(attribute, value)
+        if state.saved:
+            state.changed.add(attribute.name)
+
+
+def default_of(attribute: Attribute) -> Any:
+    """The value of the attribute on a new object."""
+    return attribute.default() if callable(attribute.default) else attribute.default
+
+
+def _unfollowed(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(isinstance(v, str) for v in value)
+    return isinstance(value, str)
+
+
+def checked(attribute: Attribute, value: Any) -> Any:
+    """The value, if it is one that the attribute can have.
+
+    Raises
+    ------
+    UsageError
+        A list was expected, or another class of object; the message quotes the value.
+    """
+    if attribute.many:
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{attribute.owner}.{attribute.name} is a list, not {value!r}")
+        return [_checked_one(attribute, v) for v in value]
+    return _checked_one(attribute, value)
+
+
+def _checked_one(attribute: Attribute, value: Any) -> Any:
+    if value is None:
+        return None
+    if attribute.is_link:
+        target = attribute.target_class()
+        if not isinstance(value, target):
+            expected = f"expected a {target.__name__}"
+            raise UsageError(f"{attribute.owner}.{attribute.name}: {expected}, not {value!r}")
+        return value
+    convert = _PLAIN.get(attribute.scalar or "")
+    try:
+        return convert(value) if convert else value
+    except (TypeError, ValueError):
+        expected = f"expected {attribute.scalar}"
+        raise UsageError(f"{attribute.owner}.{attribute.name}: {expected}, not {value!r}") from None
+
+
+_PLAIN: dict[str, Any] = {
+    "BOOLEAN": bool,
+    "SMALLINT": int,
+    "INTEGER": int,
+    "BIGINT": int,
+    "REAL": float,
+    "DOUBLE": float,
+    "CHAR": str,
+    "VARCHAR": str,
+    "CLOB": str,
+    "REGION": str,
+}

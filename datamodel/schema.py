@@ -1,0 +1,98 @@
+"""The SQL tables of persistent classes: joined inheritance, links, lists.
+
+Each class has one table with its own columns, whose key is its parent's key: a row stands in the
+table of a class if and only if the object is of that class or of a subclass.
+"""
+
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.attributes import OID_LENGTH, Attribute, all_classes, snake_case
+from datamodel.datatypes import DATATYPES
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def oid_column(name: str, *constraints: Any, **options: Any) -> sa.Column[Any]:
+    """A column that holds an object identifier."""
+    return sa.Column(name, sa.String(OID_LENGTH), *constraints, **options)
+
+
+def parent(cls: Any) -> Any | None:
+    """The persistent parent class; None for the root."""
+    return next((b for b in cls.__mro__[1:] if "__persistent__" in vars(b) and b.__own_table__), None)
+
+
+@cache
+def lineage(cls: Any) -> tuple[Any, ...]:
+    """The class and its persistent ancestors, root first."""
+    above = parent(cls)
+    return (cls,) if above is None else (*lineage(above), cls)
+
+
+def table_name(cls: Any) -> str:
+    """The SQL name of a class's own table."""
+    return snake_case(cls.__name__)
+
+
+@cache
+def table_of(cls: Any) -> sa.Table:
+    """The table with the class's own columns, made on first use."""
+    above = parent(cls)
+    key = [sa.ForeignKey(table_of(above).c.object_id)] if above is not None else []
+    columns = [oid_column("object_id", *key, primary_key=True)]
+    if above is None:
+        columns.append(sa.Column("class_name", sa.String(100), nullable=False, index=True))
+    for attribute in cls.__own__.values():
+        if attribute.name != "object_id" and not attribute.many:
+            columns.append(_column(attribute))
+    return sa.Table(table_name(cls), metadata, *columns)
+
+
+def _column(attribute: Attribute) -> sa.Column[Any]:
+    index = attribute.indexed or attribute.is_link
+    if attribute.is_link:
+        return oid_column(attribute.column_name, index=index)
+    sql_type = DATATYPES[attribute.scalar or ""].sql()
+    return sa.Column(attribute.column_name, sql_type, index=index)
+
+
+@cache
+def list_table(cls: Any, name: str) -> sa.Table:
+    """The table of a list attribute that `cls` owns: ``(object_id, pos, value)``; the order is kept."""
+    attribute: Attribute = cls.__own__[name]
+    above = table_of(cls)
+    if attribute.is_link:
+        value = oid_column("value", nullable=False, index=True)
+    else:
+        value = sa.Column("value", DATATYPES[attribute.scalar or ""].sql())
+    return sa.Table(
+        f"{table_name(cls)}__{attribute.column_name}",
+        metadata,
+        oid_column("object_id", sa.ForeignKey(above.c.object_id), primary_key=True),
+        sa.Column("pos", sa.Integer, primary_key=True),
+        value,
+    )
+
+
+def owner(cls: Any, name: str) -> Any:
+    """The class up the tree whose table holds the attribute."""
+    return next(c for c in lineage(cls) if name in c.__own__)
+
+
+def tables_of_classes() -> list[sa.Table]:
+    """Every table of every persistent class known to this process, parents first."""
+    tables = []
+    for cls in all_classes():
+        if cls.__own_table__:
+            tables.append(table_of(cls))
+            tables += [list_table(cls, a.name) for a in cls.__own__.values() if a.many]
+    return tables

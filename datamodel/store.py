@@ -1,0 +1,144 @@
+"""Where bytes are kept: written aside, digested, renamed; located by their global file name.
+
+A file is complete under its final name or it is not there; it is never overwritten and never
+writable. Rows that point at it are written afterwards.
+"""
+
+import hashlib
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamodel import crash
+from datamodel.errors import DataLostError, UsageError
+
+STAGED = crash.declare("store.staged", "the bytes lie aside, digested and on disk, under no name yet")
+NAMED = crash.declare("store.named", "the bytes have their name, but no row points at them")
+
+_NAME = re.compile(r"[A-Za-z0-9#][A-Za-z0-9#._+-]{0,199}")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file in the store: its global name, size in bytes and SHA-256 as 64 hexadecimal digits."""
+
+    filename: str
+    size: int
+    sha256: str
+
+
+class Store:
+    """The data server of one archive, in a local folder.
+
+    Parameters
+    ----------
+    folder
+        Holds ``files/`` and ``staging/``; made when missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.files = folder / "files"
+        self.staging = folder / "staging"
+        for place in (self.files, self.staging):
+            place.mkdir(parents=True, exist_ok=True)
+
+    def aside(self, suffix: str = "") -> Path:
+        """A path that nobody else uses, on the same file system, to write a new file at."""
+        return self.staging / f"{os.getpid()}-{uuid.uuid4().hex}{suffix}"
+
+    def put(self, path: Path, filename: str, *, keep: bool = False) -> Stored:
+        """Take a file into the store under its global name.
+
+        Parameters
+        ----------
+        path
+            The file; moved if it was written at `aside`, else copied there first.
+        filename
+            Global name. ``{digest}`` in it stands for the first 16 digits of the SHA-256.
+        keep
+            Copy instead of move.
+
+        Raises
+        ------
+        UsageError
+            The name is not a plain file name, or exists with other bytes.
+        """
+        if keep or path.parent != self.staging:
+            copy = self.aside()
+            shutil.copyfile(path, copy)
+            path = copy
+        try:
+            size, sha256 = digest(path)
+            _sync(path)
+            crash.reach(STAGED)
+            name = filename.replace("{digest}", sha256[:16])
+            self._link(path, self._place(name), sha256)
+        finally:
+            path.unlink(missing_ok=True)
+        crash.reach(NAMED)
+        return Stored(name, size, sha256)
+
+    def _link(self, path: Path, target: Path, sha256: str) -> None:
+        target.parent.mkdir(exist_ok=True)
+        path.chmod(0o444)
+        try:
+            os.link(path, target)  # never overwrites
+        except FileExistsError:
+            if digest(target)[1] != sha256:
+                raise UsageError(
+                    f"the store already has other bytes under the name '{target.name}'"
+                ) from None
+        _sync(target.parent)
+
+    def _place(self, filename: str) -> Path:
+        if not _NAME.fullmatch(filename):
+            raise UsageError(f"'{filename[:100]}' is not a file name of the store")
+        return self.files / hashlib.sha256(filename.encode()).hexdigest()[:2] / filename
+
+    def path(self, filename: str, sha256: str = "") -> Path:
+        """Where the file lies; read only.
+
+        Raises
+        ------
+        DataLostError
+            It is not there, or (when `sha256` is given) its bytes have changed.
+        """
+        place = self._place(filename)
+        if not place.is_file():
+            raise DataLostError(f"the bytes of '{filename}' are not in the store")
+        if sha256 and digest(place)[1] != sha256:
+            raise DataLostError(f"the bytes of '{filename}' have changed in the store")
+        return place
+
+    def has(self, filename: str) -> bool:
+        """Whether the store has a file of that name."""
+        return self._place(filename).is_file()
+
+    def names(self) -> Iterator[str]:
+        """Every global file name in the store."""
+        for folder in sorted(self.files.iterdir()):
+            yield from sorted(p.name for p in folder.iterdir())
+
+
+def digest(path: Path) -> tuple[int, str]:
+    """Size in bytes and SHA-256 of a file, read in pieces."""
+    sha256, size = hashlib.sha256(), 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            sha256.update(chunk)
+            size += len(chunk)
+    return size, sha256.hexdigest()
+
+
+def _sync(path: Path) -> None:
+    """Have the kernel put a file, or the names in a folder, on disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
