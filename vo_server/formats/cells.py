@@ -1,0 +1,69 @@
+"""How is a column of values written as text, one cell a row, in TABLEDATA, CSV and TSV alike?"""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from datamodel.columns import Column
+from vo_server.formats.batches import flat_list, payload
+
+Edit = Callable[[pa.Array], pa.Array]
+
+
+def cells(batch: pa.RecordBatch, columns: tuple[Column, ...], edit: Edit) -> list[pa.Array]:
+    """Each column as an array of text, in which NULL is still NULL.
+
+    Parameters
+    ----------
+    batch
+        Columns in their declared Arrow types.
+    columns
+        What they are.
+    edit
+        Escapes or quotes a text column; numbers need neither.
+
+    Notes
+    -----
+    Floating point has the fewest digits that read back as the same number; what is not finite is ``NaN``,
+    ``+Inf`` and ``-Inf`` (VOTable 1.4 section 6). A list is its elements with a space between them.
+    """
+    return [
+        _WRITERS[column.datatype.kind](array, edit)
+        for array, column in zip(batch.columns, columns, strict=True)
+    ]
+
+
+def lines(row: list[pa.Array], before: str, between: str, after: str) -> bytes:
+    """Rows of cells with text before, between and after them; NULL is nothing at all."""
+    joined = pc.binary_join_element_wise(*row, between, null_handling="replace", null_replacement="")
+    return bytes(payload(pc.binary_join_element_wise(before, joined, after, "")))
+
+
+def _floats(array: pa.Array) -> pa.Array:
+    written = array.cast(pa.string())
+    if pc.all(pc.is_finite(array)).as_py() is not False:
+        return written
+    infinite = pc.if_else(pc.greater(array, 0), "+Inf", "-Inf")
+    return pc.if_else(pc.is_nan(array), "NaN", pc.if_else(pc.is_inf(array), infinite, written))
+
+
+def _numbers(array: pa.Array, edit: Edit) -> pa.Array:
+    return _floats(array) if pa.types.is_floating(array.type) else array.cast(pa.string())
+
+
+def _lists(array: pa.Array, edit: Edit) -> pa.Array:
+    elements, lengths = flat_list(array)
+    ends = pc.cumulative_sum(lengths)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends.cast(pa.int32())])
+    texts = pa.ListArray.from_arrays(offsets, pc.fill_null(_floats(elements), "NaN"))
+    return pc.if_else(array.is_valid(), pc.binary_join(texts, " "), pa.scalar(None, pa.string()))
+
+
+_WRITERS: dict[str, Callable[[pa.Array, Edit], pa.Array]] = {
+    "number": _numbers,
+    "boolean": lambda array, edit: array.cast(pa.string()),
+    "text": lambda array, edit: edit(array),
+    "timestamp": lambda array, edit: edit(array),
+    "geometry": _lists,
+}

@@ -1,0 +1,204 @@
+"""How does an answer become a VOTable document, streamed? VOTable 1.4, unless 1.5 is asked for."""
+
+import logging
+import re
+import secrets
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+import pyarrow as pa
+
+from datamodel.columns import Column, Rows
+from datamodel.errors import ArchiveError, UsageError
+from vo_server.formats import tabledata
+from vo_server.formats.batches import Chunks, pieces
+from vo_server.formats.binary2 import Encoder, base64
+from vo_server.formats.characters import wide_columns
+from vo_server.formats.markup import attributes, element
+
+Info = tuple[str, str] | tuple[str, str, str]
+"""Name, value and, where there is one, explanation, of an INFO element."""
+
+VERSIONS = ("1.4", "1.5")
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+_NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
+_END = b"</RESOURCE>\n"
+
+
+@dataclass(frozen=True)
+class _Serialization:
+    """What stands around the rows, and how rows become what stands there."""
+
+    start: bytes
+    end: bytes
+    encoder: Callable[[tuple[Column, ...], Collection[int]], Callable[[pa.RecordBatch], bytes | memoryview]]
+    framed: Callable[[Iterator[bytes | memoryview]], Iterator[bytes]]
+
+
+_SERIALIZATIONS = {
+    "binary2": _Serialization(
+        b'<DATA><BINARY2><STREAM encoding="base64">\n',
+        b"</STREAM></BINARY2></DATA>\n",
+        Encoder,
+        base64,
+    ),
+    "tabledata": _Serialization(
+        b"<DATA><TABLEDATA>\n",
+        b"</TABLEDATA></DATA>\n",
+        lambda columns, wide: lambda batch: tabledata.encode(batch, columns),
+        lambda chunks: (bytes(chunk) for chunk in chunks),
+    ),
+}
+
+
+def write(
+    rows: Rows,
+    *,
+    serialization: str = "binary2",
+    version: str = "1.4",
+    infos: Iterable[Info] = (),
+    results_extras: bytes = b"",
+    resource_extras: bytes = b"",
+    table_name: str = "result",
+    description: str = "",
+) -> Chunks:
+    """The document in chunks, made as they are read.
+
+    Parameters
+    ----------
+    rows
+        The answer; it is closed when the last chunk was read or the chunks are closed.
+    serialization
+        ``binary2`` or ``tabledata``.
+    version
+        ``1.4`` or ``1.5``.
+    infos
+        Written after QUERY_STATUS, before the table.
+    results_extras
+        COOSYS, TIMESYS, GROUP and PARAM elements, or a RESOURCE after them, written before the table.
+    resource_extras
+        RESOURCE elements, such as service descriptors, written after the results; see `field_ids`.
+    table_name, description
+        Of the TABLE.
+
+    Raises
+    ------
+    UsageError
+        There is no such serialization or version.
+
+    Notes
+    -----
+    Where `rows` fails after the document has begun, the document still ends well, with QUERY_STATUS ERROR
+    after the table (DALI 1.1 section 4.4.1). The message of an `ArchiveError` is told; any other failure
+    goes into the log under an identifier, and only that is told.
+    """
+    _known("VOTable serialization", serialization, _SERIALIZATIONS)
+    head = f"""{_start(version)}{element("INFO", name="QUERY_STATUS", value="OK")}
+{_infos(infos)}{results_extras.decode()}{_table_start(table_name, description)}"""
+    tail = _END + resource_extras + b"</VOTABLE>\n"
+    return Chunks(rows, _document(rows, head, _SERIALIZATIONS[serialization], tail))
+
+
+def error(message: str, infos: Iterable[Info] = (), version: str = "1.4") -> bytes:
+    """A document that says only that, and why, there is no answer (DALI 1.1 section 4.2)."""
+    status = element("INFO", message, name="QUERY_STATUS", value="ERROR")
+    return f"{_start(version)}{status}\n{_infos(infos)}".encode() + _END + b"</VOTABLE>\n"
+
+
+def field_ids(columns: Sequence[Column]) -> list[str]:
+    """The ID of each column's FIELD: its name, made a legal and unique XML ID where it is not."""
+    ids: dict[str, None] = {}
+    for column in columns:
+        legal = re.sub(r"[^A-Za-z0-9_.-]", "_", column.name)
+        legal = legal if re.match(r"[A-Za-z_]", legal) else f"_{legal}"
+        unique, n = legal, 1
+        while unique in ids:
+            n += 1
+            unique = f"{legal}_{n}"
+        ids[unique] = None
+    return list(ids)
+
+
+def _document(rows: Rows, head: str, form: _Serialization, tail: bytes) -> Generator[bytes, None, None]:
+    ending = _Ending()
+    source = ending.watch(pieces(rows))
+    first = next(source, None)
+    wide = wide_columns(rows.columns, first)
+    yield (head + _fields(rows.columns, wide)).encode() + form.start
+    encode = form.encoder(rows.columns, wide)
+    yield from form.framed(ending.watch(map(encode, chain([first] if first else [], source))))
+    yield form.end + b"</TABLE>\n" + ending.info(rows) + tail
+
+
+class _Ending:
+    """How the rows came to their end; a failure ends them, so that what frames them can end well too."""
+
+    def __init__(self) -> None:
+        self._failure = ""
+
+    def watch(self, made: Iterator[T]) -> Iterator[T]:
+        """The same things, up to the first that cannot be made."""
+        try:
+            yield from made
+        except ArchiveError as told:
+            self._failure = str(told) or type(told).__name__
+        except Exception:
+            reference = secrets.token_hex(4)
+            _log.exception("failure %s while a table was being written", reference)
+            self._failure = f"The server failed while writing this table; its log has it as {reference}"
+
+    def info(self, rows: Rows) -> bytes:
+        """What follows the table: nothing where all went well."""
+        if self._failure:
+            return element("INFO", self._failure, name="QUERY_STATUS", value="ERROR").encode() + b"\n"
+        return b'<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n' if rows.overflow else b""
+
+
+def _start(version: str) -> str:
+    _known("VOTable version", version, VERSIONS)
+    return (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f'<VOTABLE version="{version}" xmlns="{_NAMESPACE}">\n'
+        '<RESOURCE type="results">\n'
+    )
+
+
+def _infos(infos: Iterable[Info]) -> str:
+    return "".join(element("INFO", *rest, name=name, value=value) + "\n" for name, value, *rest in infos)
+
+
+def _table_start(name: str, description: str) -> str:
+    told = element("DESCRIPTION", description) + "\n" if description else ""
+    return f"<TABLE{attributes(name=name)}>\n{told}"
+
+
+def _fields(columns: tuple[Column, ...], wide: Collection[int]) -> str:
+    ids = field_ids(columns)
+    return "".join(_field(column, ids[i], i in wide) for i, column in enumerate(columns))
+
+
+def _field(column: Column, id: str, is_wide: bool) -> str:
+    size = column.votable_arraysize
+    described = attributes(
+        ID=id,
+        name=column.name,
+        datatype="unicodeChar" if is_wide else column.datatype.votable,
+        arraysize=f"{size}*" if is_wide and size and size.isdigit() else size,
+        xtype=column.datatype.xtype,
+        unit=column.unit,
+        ucd=column.ucd,
+        utype=column.utype,
+    )
+    if not column.description:
+        return f"<FIELD{described}/>\n"
+    return f"<FIELD{described}>{element('DESCRIPTION', column.description)}</FIELD>\n"
+
+
+def _known(what: str, given: str, known: Iterable[str]) -> None:
+    if given not in known:
+        raise UsageError(f"there is no {what} '{given}', expected one of {', '.join(known)}")
