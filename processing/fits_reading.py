@@ -30,7 +30,7 @@ from processing.fits_units import DTYPES, Unit, flat, units
 
 __all__ = ["FitsLimits", "NotUnderstoodError", "RawFile", "RawImage", "open_raw", "read_image"]
 
-_OTHER_SIGN = {
+_OTHER_SIGN: dict[tuple[str, float, float], str] = {
     ("u1", 1, -128): "i1",
     ("i2", 1, 1 << 15): "u2",
     ("i4", 1, 1 << 31): "u4",
