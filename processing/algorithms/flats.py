@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from processing.algorithms.background import measure_background
 from processing.algorithms.combine import Stack, clipped_mean, sampled_rows, stack
 from processing.algorithms.errors import NotEnoughLightError, TooFewFramesError
 from processing.algorithms.images import AnyMask, Image, as_image, good_pixels, same_shape
+from processing.algorithms.large_scales import large_scales
 from processing.algorithms.statistics import good_values, sigma_clipped
 
 
@@ -158,7 +158,7 @@ def master_flat(
 def _smoothed_ratio(large: Image, small: Image, mask: AnyMask | None, box: int) -> Image:
     good = good_pixels(small, mask) & (small > 0)
     ratio = np.divide(large, small, out=np.full_like(small, np.nan), where=good)
-    return measure_background(ratio, good, box).image
+    return large_scales(ratio, good, box)
 
 
 def _positive_level(values: NDArray[np.float64], sigma: float, name: str) -> float:
