@@ -62,4 +62,6 @@ def _offsets(array: pa.Array) -> npt.NDArray[np.int32]:
     if len(array) == 0:
         return np.zeros(1, dtype=np.int32)
     offsets: npt.NDArray[np.int32] = np.frombuffer(array.buffers()[1], dtype=np.int32)
-    return offsets[array.offset : array.offset + len(array) + 1] - offsets[array.offset]
+    ours = offsets[array.offset : array.offset + len(array) + 1]
+    from_start: npt.NDArray[np.int32] = ours - ours[0]
+    return from_start
