@@ -74,13 +74,12 @@ def open_regular(path: Path, limits: FitsLimits) -> BufferedReader:
     except OSError as error:
         kind = "a symbolic link" if path.is_symlink() else f"not readable ({error.strerror})"
         raise NotUnderstoodError(f"'{path.name}' is {kind}: expected a regular file") from None
-    file = open(number, "rb")  # noqa: SIM115
     try:
         _check(os.fstat(number), path, limits)
     except NotUnderstoodError:
-        file.close()
+        os.close(number)
         raise
-    return file
+    return open(number, "rb")
 
 
 def _check(status: os.stat_result, path: Path, limits: FitsLimits) -> None:

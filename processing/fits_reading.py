@@ -83,7 +83,8 @@ class RawImage:
         unit = self._unit
         stored = self._content.read_at(unit.data_at, unit.data_bytes)
         if unit.is_tile_compressed:
-            pixels = tile_compression.unpack(unit.cards, stored, self._limits)
+            tile = tile_compression.tile_shape(unit.header, unit.axes)
+            pixels = tile_compression.unpack(unit.cards, tile, stored, self._limits)
         else:
             pixels = _physical(np.frombuffer(stored, DTYPES[unit.header["BITPIX"]]), unit.header)
         return np.ascontiguousarray(pixels.reshape(self.shape), pixels.dtype.newbyteorder("="))
