@@ -3,6 +3,7 @@
 Pixels are counted as in FITS: the centre of the first is (1, 1). Positions are ICRS, in degrees.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,11 +17,11 @@ from processing.algorithms.errors import NoWcsError
 
 Degrees = NDArray[np.float64]
 
-_AXES = ("CTYPE{0}", "CRVAL{0}", "CRPIX{0}", "CUNIT{0}", "CDELT{0}", "CROTA{0}")
-_MATRIX = tuple(f"{kind}{i}_{j}" for kind in ("CD", "PC") for i in (1, 2) for j in (1, 2))
-_FRAME = ("LONPOLE", "LATPOLE", "RADESYS", "RADECSYS", "EQUINOX")
-_SIP = ("A_", "B_", "AP_", "BP_")
-_TPV = ("PV1_", "PV2_")
+_TEXT = re.compile(r"CTYPE[12]|CUNIT[12]|RADESYS|RADECSYS")
+_NUMBER = re.compile(
+    r"(CRVAL|CRPIX|CDELT|CROTA)[12]|(CD|PC)[12]_[12]|PV[12]_\d+|LONPOLE|LATPOLE|EQUINOX"
+    r"|[AB]P?_(ORDER|\d+_\d+)"
+)
 
 
 def sky_positions(x: ArrayLike, y: ArrayLike, header: Mapping[str, Any]) -> tuple[Degrees, Degrees]:
@@ -118,7 +119,7 @@ def celestial_wcs(header: Mapping[str, Any]) -> WCS:
     NoWcsError
         There are no celestial axis types on the first two axes, or the cards make no sense.
     """
-    cards = {name: value for name, value in header.items() if _belongs(name)}
+    cards = {name: value for name, value in header.items() if _belongs(name, value)}
     types = [str(cards.get(f"CTYPE{axis}", "")).strip() for axis in (1, 2)]
     if "A_ORDER" in cards or "B_ORDER" in cards:
         types = [name if name.endswith("-SIP") else f"{name}-SIP" for name in types]
@@ -132,9 +133,13 @@ def celestial_wcs(header: Mapping[str, Any]) -> WCS:
     return wcs
 
 
-def _belongs(name: str) -> bool:
-    axes = {card.format(axis) for card in _AXES for axis in (1, 2)}
-    return name in axes or name in _MATRIX or name in _FRAME or name.startswith((*_SIP, *_TPV))
+def _belongs(name: str, value: Any) -> bool:
+    """Whether a card is one of a celestial coordinate system; a number that is none makes the system unusable."""
+    if not _NUMBER.fullmatch(name):
+        return bool(_TEXT.fullmatch(name))
+    if not isinstance(value, int | float | np.number) or not np.isfinite(value):
+        raise NoWcsError(f"{name} = {value!r} was given; a finite number is expected")
+    return True
 
 
 def _is_icrs(wcs: WCS) -> bool:
