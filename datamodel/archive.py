@@ -1,18 +1,22 @@
 """An archive that is open: its configuration, database and store, and the tables every archive has."""
 
 import logging
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel.attributes import all_classes
 from datamodel.clock import Clock, utc_now
 from datamodel.config import Config
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.database import Database
 from datamodel.datatypes import Timestamp
 from datamodel.errors import NotFoundError
-from datamodel.schema import metadata, oid_column, tables_of_classes
+from datamodel.evolution import adapt
+from datamodel.schema import metadata, oid_column, table_of
 from datamodel.store import Store
 
 log = logging.getLogger("vo_server")
@@ -66,6 +70,9 @@ class Archive:
         config.archive.mkdir(parents=True, exist_ok=True)
         self.database = Database(config.database)
         self.store = Store(config.archive)
+        self._prepared: set[sa.Table] = set()
+        self._resources: dict[str, Any] = {}
+        self._lock = threading.Lock()
 
     @property
     def quarantine(self) -> Path:
@@ -73,9 +80,30 @@ class Archive:
         return self.config.archive / "quarantine"
 
     def prepare(self, tables: list[sa.Table] | None = None) -> None:
-        """Create what is missing: the tables of every known class, and of `tables`."""
-        fixed = [event, account, project, membership]
-        self.database.create(fixed + tables_of_classes() + (tables or []))
+        """Create what is missing: the tables and columns of every known class, and `tables`.
+
+        Raises
+        ------
+        UsageError
+            A class was changed in a way that the rows of old objects cannot follow.
+        """
+        self.forget_tables()
+        with self.database.write() as connection:
+            self.create_tables(connection, tables)
+
+    def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
+        """Do the same as `prepare` within a transaction under way."""
+        self.database.create_missing(connection, [event, account, project, membership, *(tables or [])])
+        adapt(connection, all_classes())
+        self._prepared |= {table_of(cls) for cls in all_classes()}
+
+    def has_tables(self, cls: Any) -> bool:
+        """Whether the tables of this declaration of a class have been prepared by this process."""
+        return table_of(cls) in self._prepared
+
+    def forget_tables(self) -> None:
+        """Look at the database again before the tables of any class are used."""
+        self._prepared.clear()
 
     def exists(self) -> bool:
         """Whether the database has been prepared before."""
@@ -107,8 +135,20 @@ class Archive:
                 _add(connection, project, row)
                 _add(connection, membership, {"project": each, "account": name})
 
+    def resource(self, name: str, make: Callable[[], Any]) -> Any:
+        """Something costly that goes with the archive: made on first use, closed with it."""
+        with self._lock:
+            if name not in self._resources:
+                self._resources[name] = make()
+            return self._resources[name]
+
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Close what was opened on the way, and give the database's connections back."""
+        with self._lock:
+            resources, self._resources = self._resources, {}
+        for each in resources.values():
+            if hasattr(each, "close"):
+                each.close()
         self.database.close()
 
 

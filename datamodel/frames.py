@@ -54,6 +54,7 @@ class RawScienceFrame(RawFrame):
     """An exposure of the sky."""
 
     astrom = persistent("Nominal world coordinates from the header", Astrom)
+    wcs = persistent("All cards of the world coordinates, mended, as a JSON object", str, "")
     ra = persistent(
         "Right ascension of the centre of the chip, ICRS", float, unit="deg", ucd="pos.eq.ra;meta.main"
     )

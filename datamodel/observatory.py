@@ -27,6 +27,8 @@ class Chip(DBObject):
     gain = persistent("Nominal gain", float, unit="electron/adu", ucd="instr.param")
     read_noise = persistent("Nominal read noise", float, unit="adu", ucd="instr.det.noise")
     saturation = persistent("Level at which pixels saturate", float, unit="adu", ucd="instr.saturation")
+    trim_section = persistent("Pixels that see light, as [x1:x2,y1:y2]; empty for all", str, "")
+    overscan_section = persistent("Pixels read after the chip, as [x1:x2,y1:y2]; empty for none", str, "")
 
 
 class Filter(DBObject):

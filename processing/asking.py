@@ -1,0 +1,154 @@
+"""What a person writes becomes keys: dates, names and identifiers to stored objects and an instant."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from datamodel.errors import NotFoundError, UsageError, nearest
+from datamodel.frames import RawScienceFrame
+from datamodel.observatory import Chip, Filter, Instrument
+from datamodel.session import current
+from processing.declarations import parameters
+from processing.keys import Keys, keys_of_raw
+from processing.site import instruments_of
+
+KEYS = ("instrument", "date", "chip", "filter", "raw")
+
+
+def ask(cls: Any, given: dict[str, Any]) -> tuple[Keys, dict[str, Any]]:
+    """Keys and parameter overrides from keyword arguments.
+
+    Parameters
+    ----------
+    cls
+        The target class.
+    given
+        Keys by name; parameters as ``NAME``, ``Class.NAME`` or ``Class.process_params.NAME``.
+
+    Raises
+    ------
+    UsageError
+        Something is unknown, missing or ambiguous; the message quotes it and lists what there is.
+    """
+    keys = {k: v for k, v in given.items() if k in KEYS and v is not None}
+    overrides = {_parameter(cls, k): v for k, v in given.items() if k not in KEYS}
+    return (_exposure_keys(cls, keys) if cls.of_exposure else _calibration_keys(cls, keys)), overrides
+
+
+def _parameter(cls: Any, name: str) -> str:
+    plain = name.replace(".process_params.", ".")
+    if "." in plain:
+        return plain
+    known = parameters(cls)
+    if plain not in known:
+        raise UsageError(f"{cls.__name__} has no key or parameter '{name}'{nearest(name, [*known, *KEYS])}")
+    return f"{cls.__name__}.{plain}"
+
+
+def _exposure_keys(cls: Any, keys: dict[str, Any]) -> Keys:
+    raw = keys.get("raw")
+    if raw is None:
+        raw = _the_exposure(cls, keys)
+    elif isinstance(raw, str):
+        raw = current().load(RawScienceFrame, raw)
+    if not isinstance(raw, RawScienceFrame):
+        raise UsageError(f"{cls.__name__} belongs to a RawScienceFrame, not to {raw!r}")
+    return keys_of_raw(raw)
+
+
+def _the_exposure(cls: Any, keys: dict[str, Any]) -> Any:
+    """The one exposure of a night that fits the keys."""
+    instrument, chip = _instrument_and_chip(cls, keys)
+    start, end = _span(instrument, keys)
+    query = (RawScienceFrame.chip == chip) & (RawScienceFrame.DATE_OBS >= start) & (RawScienceFrame.DATE_OBS < end)
+    if "filter" in keys:
+        query &= RawScienceFrame.filter == _filter(instrument, keys["filter"])
+    found = list(query.order_by("DATE_OBS").limit(50))
+    if len(found) != 1:
+        listed = ", ".join(f"{r.object_id} ({r.obs_id})" for r in found[:10]) or "none"
+        raise UsageError(f"{cls.__name__} needs one exposure (raw=); these fit: {listed}")
+    return found[0]
+
+
+def _calibration_keys(cls: Any, keys: dict[str, Any]) -> Keys:
+    if "raw" in keys:
+        raise UsageError(f"{cls.__name__} is a calibration: it has a date, not a raw exposure")
+    instrument, chip = _instrument_and_chip(cls, keys)
+    if cls.needs_filter and "filter" not in keys:
+        names = sorted(f.name for f in Filter.instrument == instrument)
+        raise UsageError(f"{cls.__name__} needs a filter; {instrument.name} has {', '.join(names)}")
+    chosen = _filter(instrument, keys["filter"]) if cls.needs_filter else None
+    return Keys(instrument, chip, chosen, _instant(instrument, keys))
+
+
+def _instrument_and_chip(cls: Any, keys: dict[str, Any]) -> tuple[Any, Any]:
+    """The chip named, and its instrument; a unique chip name needs no instrument."""
+    wanted = keys.get("chip")
+    if isinstance(wanted, Chip):
+        return wanted.instrument, wanted
+    chips = list(Chip.select_all().order_by("name"))
+    if "instrument" in keys:
+        name = getattr(keys["instrument"], "name", keys["instrument"])
+        chips = [c for c in chips if c.instrument.name == name]
+        if not chips:
+            names = [i.name for i in Instrument.select_all()]
+            raise NotFoundError(f"there is no instrument '{name}'{nearest(str(name), names)}")
+    if wanted is None and len(chips) > 1:
+        raise UsageError(f"{cls.__name__} needs a chip; there are {_listed(chips)}")
+    fit = [c for c in chips if wanted is None or c.name == wanted]
+    if not fit:
+        text = f"there is no chip '{wanted}'{nearest(str(wanted), [c.name for c in chips])}"
+        raise NotFoundError(f"{text}; there are {_listed(chips)}" if chips else text)
+    if len(fit) > 1:
+        raise UsageError(f"chip '{wanted}' is not unique: say instrument=; there are {_listed(fit)}")
+    return fit[0].instrument, fit[0]
+
+
+def _listed(chips: list[Any]) -> str:
+    return ", ".join(f"{c.instrument.name}/{c.name}" for c in chips[:40])
+
+
+def _filter(instrument: Any, wanted: Any) -> Any:
+    if isinstance(wanted, Filter):
+        return wanted
+    filters = {f.name: f for f in Filter.instrument == instrument}
+    by_band = {f.mag_id: f for f in filters.values() if f.mag_id}
+    found = filters.get(wanted) or by_band.get(wanted)
+    if found is None:
+        there = f"; {instrument.name} has {', '.join(sorted(filters))}"
+        raise NotFoundError(f"there is no filter '{wanted}'{nearest(str(wanted), filters)}{there}")
+    return found
+
+
+def _instant(instrument: Any, keys: dict[str, Any]) -> datetime:
+    """A night means its local midnight; an instant means itself."""
+    night, instant = _when(keys)
+    if instant is not None:
+        return instant
+    assert night is not None
+    return instruments_of(current().archive).named(instrument.name).midnight(night)
+
+
+def _span(instrument: Any, keys: dict[str, Any]) -> tuple[datetime, datetime]:
+    """The night from local noon to local noon; for an instant, that microsecond."""
+    night, instant = _when(keys)
+    if instant is not None:
+        return instant, instant + timedelta(microseconds=1)
+    assert night is not None
+    middle = instruments_of(current().archive).named(instrument.name).midnight(night)
+    return middle - timedelta(hours=12), middle + timedelta(hours=12)
+
+
+def _when(keys: dict[str, Any]) -> tuple[date | None, datetime | None]:
+    given = keys.get("date")
+    if given is None:
+        raise UsageError("a date is needed: a night such as '2003-02-14' or an instant '2003-02-14T23:10:00'")
+    if isinstance(given, datetime):
+        return None, given.replace(tzinfo=None)
+    if isinstance(given, date):
+        return given, None
+    try:
+        if len(str(given)) == 10:
+            return date.fromisoformat(str(given)), None
+        return None, datetime.fromisoformat(str(given).removesuffix("Z")).replace(tzinfo=None)
+    except ValueError:
+        raise UsageError(f"date '{given}' is neither a night '2003-02-14' nor an instant in ISO 8601") from None

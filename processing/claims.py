@@ -1,0 +1,109 @@
+"""One maker per product, across threads, processes and machines: a row with a lease."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel import crash
+from datamodel.archive import Archive
+from datamodel.clock import new_object_id
+from datamodel.datatypes import Timestamp
+from datamodel.schema import metadata
+
+LEASE_S = 30.0
+CLAIMED = crash.declare("make.claimed", "the product is claimed, nothing is computed yet")
+
+claim = sa.Table(
+    "claim",
+    metadata,
+    sa.Column("derivation_key", sa.String(64), primary_key=True),
+    sa.Column("holder", sa.String(36), nullable=False),
+    sa.Column("host", sa.String(255), nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("expires", Timestamp(), nullable=False),
+)
+"""What is being made now, and until when its maker is believed to live."""
+
+
+class Claim:
+    """The right to make one product; renewed until released.
+
+    Parameters
+    ----------
+    archive
+        The archive.
+    derivation_key
+        Identifies the product.
+    """
+
+    def __init__(self, archive: Archive, derivation_key: str) -> None:
+        self.archive = archive
+        self.key = derivation_key
+        self.holder = new_object_id()
+        self._done = threading.Event()
+
+    def acquire(self) -> bool:
+        """Take the claim if nobody alive has it."""
+        archive = self.archive
+        now = archive.clock()
+        row = {
+            "derivation_key": self.key,
+            "holder": self.holder,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "expires": now + timedelta(seconds=LEASE_S),
+        }
+        try:
+            with archive.database.write() as connection:
+                found = connection.execute(sa.select(claim).where(claim.c.derivation_key == self.key)).mappings()
+                held = found.first()
+                if held is not None:
+                    if held["expires"] > now and _alive(held):
+                        return False
+                    gone = sa.and_(claim.c.derivation_key == self.key, claim.c.holder == held["holder"])
+                    connection.execute(sa.delete(claim).where(gone))
+                connection.execute(sa.insert(claim).values(row))
+        except sa.exc.IntegrityError:
+            return False  # somebody was faster by a moment
+        crash.reach(CLAIMED)
+        threading.Thread(target=self._renew, name="claim", daemon=True).start()
+        return True
+
+    def _renew(self) -> None:
+        while not self._done.wait(LEASE_S / 3):
+            expires = self.archive.clock() + timedelta(seconds=LEASE_S)
+            with self.archive.database.write() as connection:
+                mine = sa.and_(claim.c.derivation_key == self.key, claim.c.holder == self.holder)
+                connection.execute(sa.update(claim).where(mine).values(expires=expires))
+
+    def release(self, connection: sa.Connection | None = None) -> None:
+        """Give the claim up, in a transaction under way if there is one."""
+        self._done.set()
+        mine = sa.delete(claim).where(claim.c.derivation_key == self.key, claim.c.holder == self.holder)
+        if connection is not None:
+            connection.execute(mine)
+            return
+        with self.archive.database.write() as own:
+            own.execute(mine)
+
+
+def _alive(held: Any) -> bool:
+    """Whether the holder may still be alive: certain only for processes of this machine."""
+    if held["host"] != socket.gethostname():
+        return True
+    try:
+        os.kill(held["pid"], 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+Progress = Callable[[str, int, int], None]
+"""Told of each step: what it is, how many are done, how many there are."""

@@ -1,0 +1,91 @@
+"""How a target class declares its dependencies, its process parameters and its quality flags."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from datamodel.persistent import persistent
+
+ALWAYS = "always"
+IF_INPUTS_EXIST = "if inputs exist"
+IF_ASKED = "if asked"
+
+
+class role(persistent):  # noqa: N801 - reads as a declaration, like persistent
+    """A dependency: the link under which a target keeps what it was made from.
+
+    Parameters
+    ----------
+    doc
+        One sentence.
+    type
+        The class of the dependency, or a list of it.
+    planned
+        When a plan makes it: `ALWAYS` (without it the target cannot be made), `IF_INPUTS_EXIST`
+        (null where its raw frames do not exist) or `IF_ASKED` (used when there is a usable one).
+    forgives_new
+        True where new members of a list do not outdate the target.
+    """
+
+    def __init__(
+        self,
+        doc: str,
+        type: Any,
+        *,
+        planned: str = ALWAYS,
+        forgives_new: bool = False,
+    ) -> None:
+        super().__init__(doc, type, kind="role")
+        self.planned = planned
+        self.forgives_new = forgives_new
+
+
+class parameter(persistent):  # noqa: N801
+    """A process parameter: part of what identifies a product, and fixed when it is made."""
+
+    affects = "output"
+
+    def __init__(self, doc: str, type: Any, default: Any, *, unit: str | None = None) -> None:
+        super().__init__(doc, type, default, unit=unit, kind="parameter")
+
+
+class limit(parameter):  # noqa: N801
+    """A quality limit: `verify` compares with it; another value gives the same product."""
+
+    affects = "qc"
+
+
+@dataclass(frozen=True)
+class QCFlag:
+    """One bit of ``quality_flags``, with what it says about the product."""
+
+    bit: int
+    doc: str
+
+
+def declared(cls: Any, kind: Any) -> dict[str, Any]:
+    """The declarations of one kind on a class and what it inherits from, by name."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found |= {name: value for name, value in vars(base).items() if isinstance(value, kind)}
+    return found
+
+
+def roles(cls: Any) -> dict[str, role]:
+    """The dependencies of a class, by name, in the order of their declaration."""
+    return declared(cls, role)
+
+
+def parameters(cls: Any, affects: str | None = None) -> dict[str, parameter]:
+    """The process parameters of a class, by name; ``affects`` narrows to ``output`` or ``qc``."""
+    found: dict[str, parameter] = declared(cls, parameter)
+    return {n: p for n, p in found.items() if affects in (None, p.affects)}
+
+
+def flags(cls: Any) -> dict[str, QCFlag]:
+    """The quality flags of a class, by name."""
+    return declared(cls, QCFlag)
+
+
+def flag_names(cls: Any, value: int) -> list[str]:
+    """The names of the flags that are set in a ``quality_flags`` value."""
+    return [name for name, flag in flags(cls).items() if value & (1 << flag.bit)]

@@ -1,0 +1,130 @@
+"""What a product is derived from: its key, the order to make it, and the object that keeps it."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from astropy.time import Time
+
+from datamodel.attributes import snake_case
+from datamodel.context import VO
+from datamodel.observatory import Imstat
+from datamodel.session import Session
+from processing.declarations import flags, parameters
+from processing.plan import Node
+from processing.recipe import recipe_digest
+from processing.selection import select
+from processing.work import Given, Inputs, Made, WorkOrder
+
+MADE, VERIFIED, COMPARED = 1, 2, 4
+
+
+def derivation_key(node: Node, inputs: dict[str, Any]) -> str:
+    """64 hexadecimal digits: equal for two makings that must give the same product.
+
+    Covers the class, the keys, the contents of all inputs by role, the parameters that affect the
+    output, and the recipe.
+    """
+    keys = node.keys
+    named = [getattr(k, "name", None) for k in (keys.instrument, keys.chip, keys.filter)]
+    facts = [
+        node.cls.__name__,
+        named,
+        str(keys.instant) if keys.raw is None else keys.raw.content_digest,
+        {name: _contents(given) for name, given in inputs.items()},
+        {name: node.parameters[name] for name in parameters(node.cls, "output")},
+        recipe_digest(node.cls),
+    ]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _contents(given: Any) -> Any:
+    if isinstance(given, list):
+        return sorted(str(g.content_digest) for g in given)
+    return getattr(given, "content_digest", None)
+
+
+def work_order(session: Session, node: Node, inputs: dict[str, Any], target: Path) -> WorkOrder:
+    """Everything a worker needs to make a node, without a database.
+
+    Raises
+    ------
+    DataLostError
+        The bytes of an input are gone.
+    """
+    given: dict[str, Any] = {name: _given(session, value) for name, value in inputs.items()}
+    for name in ("instrument", "chip", "filter"):
+        given[name] = _given(session, getattr(node.keys, name))
+    previous = select(node.cls, node.keys)
+    before = None if previous is None else _plain_values(previous)
+    return WorkOrder(
+        node.cls.__module__, node.cls.__name__, Inputs(given), dict(node.parameters), before, target
+    )
+
+
+def _given(session: Session, value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return [_given(session, v) for v in value]
+    filename = getattr(value, "filename", "")
+    return Given(_plain_values(value), session.archive.store.path(filename) if filename else None)
+
+
+def _plain_values(value: Any) -> dict[str, Any]:
+    attributes = type(value).__attributes__.values()
+    plain = {a.name: getattr(value, a.name) for a in attributes if not a.is_link and not a.many}
+    statistics = getattr(value, "imstat", None)
+    return plain if statistics is None else plain | _plain_values(statistics)
+
+
+def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, made: Made) -> Any:
+    """The object for what a worker made; its bytes are in the store afterwards, its row not yet."""
+    keys = node.keys
+    raised = flags(node.cls)
+    product = node.cls(
+        instrument=keys.instrument,
+        chip=keys.chip,
+        derivation_key=key,
+        recipe_digest=recipe_digest(node.cls),
+        parameters_given=" ".join(sorted(node.given)),
+        process_status=MADE | VERIFIED | COMPARED,
+        quality_flags=sum(1 << raised[name].bit for name in made.flags),
+        content_digest=made.content_digest,
+        **inputs,
+        **node.parameters,
+        **made.values,
+    )
+    product.filter = keys.filter if node.cls.needs_filter or node.cls.of_exposure else None
+    if made.statistics is not None:
+        product.imstat = Imstat(**made.statistics)
+    if node.validity is not None:
+        product.date_obs = keys.instant
+        product.timestamp_start, product.timestamp_end = node.validity
+    product.creation_date = session.archive.clock()
+    _belong(session, product, inputs)
+    if made.path is not None:
+        stored = session.archive.store.put(made.path, file_name(product))
+        product.filename, product.file_size, product.file_sha256 = stored.filename, stored.size, stored.sha256
+    return product
+
+
+def _belong(session: Session, product: Any, inputs: dict[str, Any]) -> None:
+    """The product is seen by nobody who may not see its inputs, and belongs to their project."""
+    used = [v for given in inputs.values() for v in (given if isinstance(given, list) else [given]) if v]
+    product._privileges = min([VO, *(u._privileges for u in used)])
+    if session.caller.level < product._privileges:
+        product._privileges = session.caller.level
+    product._project = next((u._project for u in used), None)
+    if product.imstat is not None:
+        product.imstat._privileges, product.imstat._project = product._privileges, product._project
+
+
+def file_name(product: Any) -> str:
+    """``<class>-<instrument>-<chip>-<filter>-<MJD of creation>-<16 digits of the SHA-256>.fits``."""
+    mjd = f"{Time(product.creation_date, scale='utc').mjd:.7f}"
+    named = [getattr(link, "name", "") for link in (product.instrument, product.chip, product.filter)]
+    parts = [snake_case(type(product).__name__), *(n for n in named if n), mjd, "{digest}"]
+    return "-".join(re.sub(r"[^A-Za-z0-9._+{}]", "", part) for part in parts) + ".fits"

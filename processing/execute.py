@@ -1,0 +1,240 @@
+"""A plan is carried out: what is up to date stays, the rest is made, inputs first, each product once.
+
+Workers compute; only this process touches the database. The bytes come first, then the row, its
+lineage and the end of the claim in one transaction.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from datamodel import crash
+from datamodel.errors import ArchiveError, DataLostError, MissingInputError, RecipeError
+from datamodel.session import Session
+from processing.claims import Claim, Progress
+from processing.declarations import flag_names, parameters
+from processing.derivation import derivation_key, new_object, work_order
+from processing.plan import Node
+from processing.selection import select, usable
+from processing.work import Made, WorkOrder
+from processing.workers import Workers
+
+log = logging.getLogger("vo_server.processing")
+
+COMPUTED = crash.declare("make.computed", "the bytes lie aside, the parent has not taken them")
+POLL_S = 0.05
+TRIES = 3
+
+
+@dataclass
+class _Job:
+    node: Node
+    key: str
+    claim: Claim
+    order: WorkOrder
+    tries: int = 1
+
+
+class Execution:
+    """One plan under way.
+
+    Parameters
+    ----------
+    session
+        The caller, who becomes the creator of what is made.
+    workers
+        Where recipes run.
+    progress
+        Told of each step; None for silence.
+    """
+
+    def __init__(self, session: Session, workers: Workers, progress: Progress | None = None) -> None:
+        self.session = session
+        self.workers = workers
+        self.progress = progress
+        self.results: dict[int, Any] = {}
+        self.failed: dict[int, ArchiveError] = {}
+        self.made: list[Any] = []
+        self._jobs: dict[Future[Made], _Job] = {}
+
+    def run(self, root: Node) -> Any:
+        """Carry a plan out and give its product.
+
+        Raises
+        ------
+        MissingInputError
+            The target cannot be made.
+        RecipeError
+            A recipe refused its inputs, or what it made was found faulty.
+        """
+        waiting = list(root.walk())
+        total = len(waiting)
+        while waiting or self._jobs:
+            waiting = [node for node in waiting if not self._advance(node)]
+            self._collect()
+            if self.progress:
+                done = len(self.results) + len(self.failed)
+                self.progress(self._busy_with(), done, total)
+        if id(root) in self.failed:
+            raise self.failed[id(root)]
+        return self.results[id(root)]
+
+    def _busy_with(self) -> str:
+        return ", ".join(sorted({job.node.cls.__name__ for job in self._jobs.values()}))
+
+    def _advance(self, node: Node) -> bool:
+        """Do what can be done for a node now; true when it needs no more attention."""
+        children = node.children()
+        broken = next((self.failed[id(c)] for c in children if id(c) in self.failed), None)
+        if broken is not None:
+            self._settle_failure(node, broken)
+            return True
+        if any(id(c) not in self.results for c in children):
+            return False
+        if not node.reasons and node.existing is not None:
+            self.results[id(node)] = node.existing
+            return True
+        if node.missing:
+            self._settle_failure(node, MissingInputError(f"cannot make {_title(node)}: {'; '.join(node.missing)}"))
+            return True
+        return self._decide(node)
+
+    def _settle_failure(self, node: Node, error: ArchiveError) -> None:
+        """A node that cannot be remade falls back on what there is."""
+        if node.existing is not None and usable(node.existing) and isinstance(error, MissingInputError):
+            self.results[id(node)] = node.existing
+        else:
+            self.failed[id(node)] = error
+
+    def _decide(self, node: Node) -> bool:
+        inputs = {name: self._resolved(given) for name, given in node.inputs.items()}
+        key = derivation_key(node, inputs)
+        best = select(node.cls, node.keys)
+        if best is not None and self._serves(best, node, key):
+            self.results[id(node)] = best
+            return True
+        judged = self._judged_bad(node, key)
+        if judged is not None:
+            self._settle_judged(node, judged, best)
+            return True
+        claim = Claim(self.session.archive, key)
+        if not claim.acquire():
+            time.sleep(POLL_S)  # somebody else is making it: its result will be the best
+            return False
+        best = select(node.cls, node.keys)
+        if best is not None and self._serves(best, node, key):
+            claim.release()
+            self.results[id(node)] = best
+            return True
+        self._submit(node, key, claim, inputs)
+        return True
+
+    def _resolved(self, given: Any) -> Any:
+        return self.results[id(given)] if isinstance(given, Node) else given
+
+    def _serves(self, best: Any, node: Node, key: str) -> bool:
+        """Whether a stored product is what making it now would give."""
+        qc = parameters(node.cls, "qc")
+        same_limits = all(getattr(best, name) == node.parameters[name] for name in qc)
+        bytes_there = not best.filename or self.session.archive.store.has(best.filename)
+        return bool(best.derivation_key == key and (same_limits or not node.given & set(qc)) and bytes_there)
+
+    def _judged_bad(self, node: Node, key: str) -> Any:
+        """An identical product that a person or the system found fault with, under the same limits."""
+        same = node.cls.derivation_key == key
+        for product in same.order_by("-creation_date"):
+            limits = parameters(node.cls, "qc")
+            if not usable(product) and all(getattr(product, n) == node.parameters[n] for n in limits):
+                return product
+        return None
+
+    def _settle_judged(self, node: Node, judged: Any, best: Any) -> None:
+        if best is not None:
+            self.results[id(node)] = best
+            return
+        why = ", ".join(flag_names(type(judged), judged.quality_flags)) or "judged bad by a person"
+        text = f"an identical {_title(node)} was found faulty ({why}); change its inputs or parameters"
+        self.failed[id(node)] = RecipeError(text)
+
+    def _submit(self, node: Node, key: str, claim: Claim, inputs: dict[str, Any]) -> None:
+        try:
+            target = self.session.archive.store.aside(".fits")
+            order = work_order(self.session, node, inputs, target)
+            self._jobs[self.workers.submit(order)] = _Job(node, key, claim, order)
+        except DataLostError as error:
+            claim.release()
+            self.failed[id(node)] = error
+        except BaseException:
+            claim.release()
+            raise
+
+    def _collect(self) -> None:
+        if not self._jobs:
+            return
+        done, _ = wait(self._jobs, timeout=POLL_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            job = self._jobs.pop(future)
+            self._finish(job, future)
+
+    def _finish(self, job: _Job, future: "Future[Made]") -> None:
+        try:
+            made = future.result()
+        except BrokenProcessPool:
+            self._again(job)
+            return
+        except ValueError as error:
+            job.claim.release()
+            self.failed[id(job.node)] = RecipeError(f"{_title(job.node)}: {error}")
+            return
+        except BaseException:
+            job.claim.release()
+            raise
+        crash.reach(COMPUTED)
+        self._keep(job, made)
+
+    def _again(self, job: _Job) -> None:
+        """A worker was killed: the job is run again, a few times."""
+        if job.tries >= TRIES:
+            job.claim.release()
+            text = f"{_title(job.node)}: its process was killed {TRIES} times"
+            self.failed[id(job.node)] = RecipeError(text)
+            return
+        log.warning("a worker was lost while making %s; trying again", _title(job.node))
+        job.order.target.unlink(missing_ok=True)
+        self._jobs[self.workers.submit(job.order)] = _Job(job.node, job.key, job.claim, job.order, job.tries + 1)
+
+    def _keep(self, job: _Job, made: Made) -> None:
+        node = job.node
+        inputs = {name: self._resolved(given) for name, given in node.inputs.items()}
+        try:
+            product = new_object(self.session, node, inputs, job.key, made)
+            with self.session.transaction() as connection:
+                product.commit()
+                node.cls.committed(product, made.table, connection)
+                job.claim.release(connection)
+        except BaseException:
+            job.claim.release()
+            raise
+        self.made.append(product)
+        log.info("made %s %s", _title(node), product.object_id)
+        if product.quality_flags:
+            raised = ", ".join(flag_names(node.cls, product.quality_flags))
+            self.failed[id(node)] = RecipeError(f"{_title(node)} was made but found faulty: {raised}")
+        else:
+            self.results[id(node)] = product
+
+
+def _title(node: Node) -> str:
+    return f"{node.cls.__name__} of {node.keys}"
+
+
+def workers_of(session: Session) -> Workers:
+    """The archive's own workers, started when first needed."""
+    archive = session.archive
+    make: Callable[[], Workers] = lambda: Workers(archive.config.workers)  # noqa: E731
+    workers: Workers = archive.resource("workers", make)
+    return workers

@@ -1,0 +1,49 @@
+"""What identifies a target: the chip, perhaps the filter, and an instant; or one raw exposure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of a target, as stored objects and an instant.
+
+    Attributes
+    ----------
+    instrument, chip, filter
+        Persistent objects; the filter is None for a class that has none.
+    instant
+        Where in time the target must be valid (UTC).
+    raw
+        The raw exposure, for a target that belongs to one; else None.
+    """
+
+    instrument: Any
+    chip: Any
+    filter: Any
+    instant: datetime
+    raw: Any = None
+
+    def for_class(self, cls: Any) -> "Keys":
+        """The keys as far as `cls` has them."""
+        return replace(
+            self,
+            filter=self.filter if cls.needs_filter else None,
+            raw=self.raw if cls.of_exposure else None,
+        )
+
+    def at(self, instant: datetime) -> "Keys":
+        """The same keys at another instant."""
+        return replace(self, instant=instant)
+
+    def __str__(self) -> str:
+        named = [self.instrument.name, self.chip.name, self.filter.name if self.filter else ""]
+        if self.raw is not None:
+            named.append(self.raw.obs_id or self.raw.object_id)
+        return " ".join([*(n for n in named if n), self.instant.isoformat(timespec="seconds")])
+
+
+def keys_of_raw(raw: Any) -> Keys:
+    """The keys of everything that belongs to one raw exposure."""
+    return Keys(raw.instrument, raw.chip, raw.filter, raw.DATE_OBS, raw)

@@ -1,0 +1,249 @@
+"""What there is to do for a target: the target with its ideal inputs, depth first, each node once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from datamodel.errors import UsageError, nearest
+from datamodel.frames import RawFrame
+from processing import reasons as why
+from processing.declarations import ALWAYS, IF_ASKED, parameters, role, roles
+from processing.instrument import Instruments
+from processing.instrument_file import InstrumentFile
+from processing.keys import Keys
+from processing.reasons import Reason
+from processing.recipe import recipe_digest
+from processing.selection import raw_frames, select
+
+
+@dataclass
+class Node:
+    """One target of a plan.
+
+    Attributes
+    ----------
+    cls, keys
+        What it is; the instant is the one it is made for.
+    existing
+        The best stored object, or None.
+    inputs
+        By role: a `Node`, a raw frame, a list of raw frames, or None where the role stays empty.
+    parameters
+        Effective values of all process parameters.
+    given
+        The names of those that were set in this call.
+    reasons
+        Why `existing` must be made again; empty when it is up to date.
+    missing
+        What it cannot be made without; empty when it can be made.
+    validity
+        Half-open interval of a new calibration; None for a target of one exposure.
+    """
+
+    cls: Any
+    keys: Keys
+    existing: Any = None
+    inputs: dict[str, Any] = field(default_factory=dict)
+    parameters: dict[str, Any] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+    reasons: tuple[Reason, ...] = ()
+    missing: tuple[str, ...] = ()
+    validity: tuple[datetime, datetime] | None = None
+
+    @property
+    def status(self) -> str:
+        """``ok``, ``outdated``, ``to be built`` or ``missing`` (cannot be made)."""
+        if self.existing is not None:
+            return "outdated" if self.reasons else "ok"
+        return "missing" if self.missing else "to be built"
+
+    @property
+    def can_be_had(self) -> bool:
+        """Whether there is one or it can be made."""
+        return self.existing is not None or not self.missing
+
+    def children(self) -> list["Node"]:
+        """The nodes this one is made from."""
+        return [i for i in self.inputs.values() if isinstance(i, Node)]
+
+    def walk(self, seen: set[int] | None = None) -> Iterator["Node"]:
+        """Every node once, inputs before what is made from them."""
+        seen = set() if seen is None else seen
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        for child in self.children():
+            yield from child.walk(seen)
+        yield self
+
+    def tree(self, depth: int = 0, name: str = "") -> str:
+        """The plan as indented text, for people."""
+        label = f"{name}: {self.cls.__name__}" if name else self.cls.__name__
+        note = f"  [{', '.join(map(str, self.reasons))}]" if self.reasons else ""
+        note += f"  [{'; '.join(self.missing)}]" if self.missing and self.existing is None else ""
+        lines = [f"{'  ' * depth}{label} ({self.status}){note}  {self.keys}"]
+        for role_name, given in self.inputs.items():
+            if isinstance(given, Node):
+                lines.append(given.tree(depth + 1, role_name))
+            else:
+                count = "null" if given is None else len(given) if isinstance(given, list) else given.filename
+                lines.append(f"{'  ' * (depth + 1)}{role_name}: {count}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, Any]:
+        """The plan for scripts."""
+        return {
+            "class": self.cls.__name__,
+            "keys": str(self.keys),
+            "status": self.status,
+            "object_id": self.existing.object_id if self.existing is not None else None,
+            "reasons": [str(r) for r in self.reasons],
+            "missing": list(self.missing),
+            "inputs": {name: _json(given) for name, given in self.inputs.items()},
+        }
+
+
+def _json(given: Any) -> Any:
+    if isinstance(given, Node):
+        return given.as_json()
+    if isinstance(given, list):
+        return [g.object_id for g in given]
+    return getattr(given, "object_id", None)
+
+
+class Planner:
+    """Plans for one caller; what two targets share is looked up and planned once.
+
+    Parameters
+    ----------
+    instruments
+        The instrument files.
+    overrides
+        Process parameters set for this call, as ``Class.NAME``.
+    """
+
+    def __init__(self, instruments: Instruments, overrides: Mapping[str, Any] | None = None) -> None:
+        self.instruments = instruments
+        self.overrides = dict(overrides or {})
+        self._nodes: dict[tuple[Any, ...], Node] = {}
+        self._best: dict[tuple[Any, ...], Any] = {}
+        self._raws: dict[tuple[Any, ...], list[Any]] = {}
+
+    def node(self, cls: Any, keys: Keys) -> Node:
+        """The plan for one target."""
+        keys = keys.for_class(cls)
+        file = self.instruments.named(keys.instrument.name)
+        existing = self._select(cls, keys)
+        if not cls.of_exposure:
+            night = file.night_of(keys.instant)
+            keys = keys.at(existing.date_obs if existing is not None else file.midnight(night))
+        identity = (cls, *_ids(keys), keys.instant, getattr(existing, "object_id", None))
+        if identity not in self._nodes:
+            self._nodes[identity] = self._plan(cls, keys, existing, file)
+        return self._nodes[identity]
+
+    def node_of(self, product: Any, keys: Keys) -> Node:
+        """The plan for one stored object, whether or not it is the best for its keys."""
+        file = self.instruments.named(keys.instrument.name)
+        return self._plan(type(product), keys.for_class(type(product)), product, file)
+
+    def _plan(self, cls: Any, keys: Keys, existing: Any, file: InstrumentFile) -> Node:
+        node = Node(cls, keys, existing)
+        if not file.makes(cls.__name__):
+            node.missing = (f"{keys.instrument.name} takes no flats that a {cls.__name__} is made from",)
+            return node
+        if not cls.of_exposure:
+            node.validity = file.validity(cls.__name__, file.night_of(keys.instant))
+        node.parameters, node.given = self._effective(cls)
+        missing: list[str] = []
+        for name, declared in roles(cls).items():
+            node.inputs[name], lacks = self._input(cls, declared, keys, file)
+            missing += [f"{name}: {lacks}"] if lacks else []
+        lacks = cls.check_preconditions(node.inputs)
+        node.missing = (*missing, lacks) if lacks else tuple(missing)
+        if existing is not None:
+            node.reasons = tuple(self._reasons(node))
+        return node
+
+    def _select(self, cls: Any, keys: Keys) -> Any:
+        identity = (cls, *_ids(keys), keys.instant)
+        if identity not in self._best:
+            self._best[identity] = select(cls, keys)
+        return self._best[identity]
+
+    def _input(self, cls: Any, declared: role, keys: Keys, file: InstrumentFile) -> tuple[Any, str]:
+        """The ideal input in a role, and what is lacking."""
+        target = declared.attribute.target_class()
+        if issubclass(target, RawFrame):
+            return self._raw_input(cls, declared, keys, file)
+        if declared.planned == IF_ASKED:
+            return self._select(target, keys.for_class(target)), ""
+        child = self.node(target, keys)
+        if child.can_be_had:
+            return child, ""
+        return None, "; ".join(child.missing) if declared.planned == ALWAYS else ""
+
+    def _raw_input(self, cls: Any, declared: role, keys: Keys, file: InstrumentFile) -> tuple[Any, str]:
+        target = declared.attribute.target_class()
+        if not declared.attribute.many:
+            return keys.raw, "" if keys.raw is not None and keys.raw.is_valid > 0 else "the exposure is invalid"
+        night = file.night_of(keys.instant)
+        start, end = file.window(cls.__name__, night)
+        identity = (target, *_ids(keys), start, end)
+        if identity not in self._raws:
+            self._raws[identity] = raw_frames(target, keys, start, end)
+        found = self._raws[identity]
+        rule = file.rule(cls.__name__)
+        if rule.maximum_raws is not None:
+            midnight = file.midnight(night)
+            nearest_first = sorted(found, key=lambda r: (abs(r.DATE_OBS - midnight), r.object_id))
+            found = sorted(nearest_first[: rule.maximum_raws], key=lambda r: (r.DATE_OBS, r.object_id))
+        if len(found) < rule.minimum_raws:
+            span = f"between {start.isoformat(timespec='minutes')} and {end.isoformat(timespec='minutes')}"
+            return found, f"{len(found)} {target.__name__} of {keys} {span}, {rule.minimum_raws} needed"
+        return found, ""
+
+    def _effective(self, cls: Any) -> tuple[dict[str, Any], frozenset[str]]:
+        values = {name: p.attribute.default for name, p in parameters(cls).items()}
+        prefix = f"{cls.__name__}."
+        given = {k.removeprefix(prefix): v for k, v in self.overrides.items() if k.startswith(prefix)}
+        for name, value in given.items():
+            if name not in values:
+                raise UsageError(f"{cls.__name__} has no parameter '{name}'{nearest(name, values)}")
+            kind = type(values[name])
+            try:
+                values[name] = kind(value)
+            except (TypeError, ValueError):
+                raise UsageError(f"parameter {prefix}{name} is '{value}', expected {kind.__name__}") from None
+        return values, frozenset(given)
+
+    def _reasons(self, node: Node) -> Iterator[Reason]:
+        product = node.existing
+        yield from why.of_itself(product)
+        for name, declared in roles(node.cls).items():
+            yield from _role_reasons(name, declared, getattr(product, name), node.inputs[name], product)
+        yield from why.of_parameters(product, node.parameters, node.given)
+        if product.recipe_digest != recipe_digest(node.cls):
+            yield Reason("recipe")
+
+
+def _role_reasons(name: str, declared: role, used: Any, ideal: Any, product: Any) -> Iterator[Reason]:
+    if isinstance(ideal, list):
+        yield from why.of_list(name, used, ideal, declared.forgives_new)
+    elif isinstance(ideal, Node):
+        if ideal.existing is None:
+            yield Reason("dep", name, detail=ideal.status) if used is None else Reason("obsolete", name)
+        else:
+            yield from why.of_role(name, used, ideal.existing)
+            if ideal.reasons:
+                yield Reason("dep", name, detail=ideal.status)
+    elif ideal is None and declared.planned == ALWAYS:
+        yield Reason("missing", name)
+    else:
+        yield from why.of_role(name, used, ideal)
+
+
+def _ids(keys: Keys) -> tuple[str | None, ...]:
+    links = (keys.instrument, keys.chip, keys.filter, keys.raw)
+    return tuple(getattr(link, "object_id", None) for link in links)

@@ -1,0 +1,69 @@
+"""`ReducedScienceFrame`: one exposure of one chip, free of its instrument."""
+
+import json
+from typing import Any
+
+from datamodel.frames import BaseFrame, RawScienceFrame
+from datamodel.observatory import Astrom
+from datamodel.persistent import persistent
+from processing.algorithms.reduce import reduce_science
+from processing.bias_frame import BiasFrame
+from processing.cold_pixel_map import ColdPixelMap
+from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
+from processing.hot_pixel_map import HotPixelMap
+from processing.master_flat_frame import MasterFlatFrame
+from processing.raw_pixels import raw_pixels, section
+from processing.target import ProcessTarget
+from processing.work import Product
+
+
+class ReducedScienceFrame(ProcessTarget, BaseFrame):
+    """Science frame without bias and flat field, bad pixels filled in; its sky is still in it."""
+
+    of_exposure = True
+
+    raw = role("The exposure", RawScienceFrame)
+    bias = role("The master bias that was subtracted", BiasFrame)
+    hot_pixels = role("Map of hot pixels that were filled in", HotPixelMap)
+    cold_pixels = role("Map of cold pixels that were filled in", ColdPixelMap, planned=IF_INPUTS_EXIST)
+    flat = role("The master flat it was divided by", MasterFlatFrame)
+    astrom = persistent("Nominal world coordinates", Astrom)
+    ra = persistent("Right ascension of the centre of the chip, ICRS", float, unit="deg", ucd="pos.eq.ra;meta.main")
+    dec = persistent("Declination of the centre of the chip, ICRS", float, unit="deg", ucd="pos.eq.dec;meta.main")
+    hpx29 = persistent(
+        "HEALPix number of the centre, order 29, NESTED, ICRS", int, ucd="pos.healpix", indexed=True
+    )
+
+    OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)
+    MAXIMUM_STDEV = limit("Spread of the pixels", float, 100_000.0, unit="adu")
+
+    STDEV_TOO_HIGH = QCFlag(0, "the pixels spread more than their limit")
+
+    @staticmethod
+    def make(inputs: Any, parameters: Any) -> Product:
+        """``(raw - bias) / flat``, with the world coordinates of the header."""
+        pixels = raw_pixels(inputs.raw, inputs.chip, parameters.OVERSCAN_CORRECTION)
+        hot, cold = (m.image if m is not None else None for m in (inputs.hot_pixels, inputs.cold_pixels))
+        reduced = reduce_science(pixels, inputs.bias.image, inputs.flat.image, hot, cold)
+        raw = inputs.raw
+        observed = {"BUNIT": "adu", "EXPTIME": raw.EXPTIME, "DATE-OBS": raw.DATE_OBS.isoformat(), "OBJECT": raw.OBJECT}
+        return Product(
+            image=reduced.image,
+            values={"ra": raw.ra, "dec": raw.dec, "hpx29": raw.hpx29},
+            cards=observed | _wcs(raw.wcs, inputs.chip),
+            statistics=reduced.statistics,
+        )
+
+    @staticmethod
+    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
+        """Against the limit of the spread."""
+        return {"STDEV_TOO_HIGH"} if values["stdev"] > parameters.MAXIMUM_STDEV else set()
+
+
+def _wcs(text: str, chip: Any) -> dict[str, Any]:
+    """The cards of the world coordinates, for an image that is trimmed as the chip says."""
+    cards: dict[str, Any] = json.loads(text) if text else {}
+    if cards and (trim := section(chip.trim_section)) is not None:
+        cards["CRPIX1"] -= trim[1].start
+        cards["CRPIX2"] -= trim[0].start
+    return cards

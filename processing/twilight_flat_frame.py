@@ -1,0 +1,43 @@
+"""`TwilightFlatFrame`: the flat field of a chip and filter, from the bright sky."""
+
+from typing import Any
+
+from datamodel.frames import BaseFlatFrame, RawTwilightFlatFrame
+from datamodel.persistent import persistent
+from processing.bias_frame import BiasFrame
+from processing.cold_pixel_map import ColdPixelMap
+from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
+from processing.dome_flat_frame import combined
+from processing.hot_pixel_map import HotPixelMap
+from processing.masks import together
+from processing.target import CalibrationTarget
+from processing.work import Product
+
+
+class TwilightFlatFrame(CalibrationTarget, BaseFlatFrame):
+    """Twilight flat of a chip and filter (543), normalised to a median of 1."""
+
+    needs_filter = True
+
+    raw_twilight_flat_frames = role("The raw twilight flats that were combined", [RawTwilightFlatFrame])
+    bias = role("The master bias that was subtracted", BiasFrame)
+    hot_pixels = role("Map of hot pixels that were left out", HotPixelMap)
+    cold_pixels = role("Map of cold pixels that were left out", ColdPixelMap, planned=IF_INPUTS_EXIST)
+    level = persistent("Median level before normalisation", float, unit="adu", ucd="stat.median")
+
+    SIGMA_CLIP = parameter("Clipping of outliers, in standard deviations", float, 3.0)
+    OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)
+    MAXIMUM_STDEV = limit("Spread of the normalised pixels", float, 10.0)
+
+    STDEV_TOO_HIGH = QCFlag(0, "the normalised pixels spread more than their limit")
+
+    @staticmethod
+    def make(inputs: Any, parameters: Any) -> Product:
+        """Each frame without bias, scaled to one level; their clipped mean."""
+        mask = together(inputs.hot_pixels, inputs.cold_pixels)
+        return combined(inputs.raw_twilight_flat_frames, inputs, mask, parameters)
+
+    @staticmethod
+    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
+        """Against the limit of the spread."""
+        return {"STDEV_TOO_HIGH"} if values["stdev"] > parameters.MAXIMUM_STDEV else set()

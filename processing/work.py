@@ -1,0 +1,198 @@
+"""What a worker process does: given inputs and parameters, it runs a recipe and writes the bytes aside.
+
+A worker knows no database and makes no choice.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from processing.algorithms.statistics import ImageStatistics, image_statistics
+from processing.fits_reading import read_image
+
+
+@dataclass(frozen=True)
+class Given:
+    """One input as a recipe sees it.
+
+    Attributes
+    ----------
+    values
+        The attributes of the object that are plain values, by name.
+    path
+        Its file, read only; None for an object without one.
+    """
+
+    values: Mapping[str, Any]
+    path: Path | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self.values:
+            raise AttributeError(name)
+        return self.values[name]
+
+    @property
+    def image(self) -> NDArray[Any]:
+        """The pixels, shape ``(ny, nx)``, native byte order."""
+        assert self.path is not None
+        return read_image(self.path)[0]
+
+    @cached_property
+    def header(self) -> fits.Header:
+        """The header of the image."""
+        assert self.path is not None
+        return read_image(self.path)[1]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a recipe gets, by role; ``instrument``, ``chip`` and ``filter`` besides."""
+
+    given: Mapping[str, Given | list[Given] | None]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or name not in self.given:
+            raise AttributeError(name)
+        return self.given[name]
+
+
+class Parameters:
+    """The effective process parameters, as attributes."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+
+@dataclass
+class Product:
+    """What a recipe gives.
+
+    Attributes
+    ----------
+    image
+        Pixels, shape ``(ny, nx)``; None for a product that is values only.
+    table
+        A structured array, for a catalogue.
+    values
+        Attributes of the object.
+    cards
+        Header cards, such as world coordinates.
+    statistics
+        Of the pixels; computed when None.
+    """
+
+    image: NDArray[Any] | None = None
+    table: NDArray[Any] | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    cards: dict[str, Any] = field(default_factory=dict)
+    statistics: ImageStatistics | None = None
+
+
+@dataclass(frozen=True)
+class WorkOrder:
+    """One node of a plan, ready to be worked on anywhere.
+
+    Attributes
+    ----------
+    module, class_name
+        Where the recipe is.
+    previous
+        Values of the version before this one, for `compare`; None for the first.
+    target
+        Where to write the file.
+    """
+
+    module: str
+    class_name: str
+    inputs: Inputs
+    parameters: dict[str, Any]
+    previous: dict[str, Any] | None
+    target: Path
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a worker gives back: values, digests, the names of the flags raised; the bytes lie at `path`."""
+
+    values: dict[str, Any]
+    statistics: dict[str, float] | None
+    content_digest: str
+    flags: tuple[str, ...]
+    path: Path | None
+    table: NDArray[Any] | None = None
+
+
+def work(order: WorkOrder) -> Made:
+    """Run one recipe.
+
+    Raises
+    ------
+    ValueError
+        The recipe refused its inputs; the message says why.
+    """
+    cls = getattr(import_module(order.module), order.class_name)
+    parameters = Parameters(order.parameters)
+    product: Product = cls.make(order.inputs, parameters)
+    if product.image is not None and product.statistics is None:
+        product.statistics = image_statistics(product.image)
+    statistics = _plain_statistics(product.statistics)
+    seen = product.values | (statistics or {})
+    raised = cls.verify(seen, parameters) | cls.compare(seen, order.previous, parameters)
+    path = _write(order, product)
+    digest = content_digest(product)
+    return Made(product.values, statistics, digest, tuple(sorted(raised)), path, product.table)
+
+
+def _plain_statistics(statistics: ImageStatistics | None) -> dict[str, float] | None:
+    names = ("mean", "median", "stdev", "min", "max")
+    return None if statistics is None else {n: float(getattr(statistics, n)) for n in names}
+
+
+def content_digest(product: Product) -> str:
+    """SHA-256 of the pixels, the table and the values; nothing that changes from one making to the next."""
+    digest = hashlib.sha256()
+    for array in (product.image, product.table):
+        if array is not None:
+            portable = np.ascontiguousarray(array).astype(array.dtype.newbyteorder(">"))
+            digest.update(f"{portable.dtype.descr}{portable.shape}".encode())
+            digest.update(portable.tobytes())
+    digest.update(json.dumps([product.values, product.cards], sort_keys=True, default=str).encode())
+    return digest.hexdigest()
+
+
+def _write(order: WorkOrder, product: Product) -> Path | None:
+    if product.image is None and product.table is None:
+        return None
+    hdus = fits.HDUList([fits.PrimaryHDU()])
+    header = fits.Header(_cards(order, product))
+    if product.table is not None:
+        hdus.append(fits.BinTableHDU(product.table, header, name=order.class_name))
+    else:
+        hdus[0] = fits.PrimaryHDU(product.image, header)
+    hdus.writeto(order.target)
+    return order.target
+
+
+def _cards(order: WorkOrder, product: Product) -> list[tuple[str, Any, str]]:
+    cards = [("PRODUCT", order.class_name, "class of this product")]
+    for name in ("instrument", "chip", "filter"):
+        given = order.inputs.given.get(name)
+        if isinstance(given, Given):
+            cards.append((name.upper()[:8], given.values["name"], name))
+    cards += [(name[:8].upper(), value, "") for name, value in product.cards.items()]
+    plain = {k: v for k, v in product.values.items() if isinstance(v, int | float | str)}
+    cards += [(f"HIERARCH {k}", v, "") for k, v in plain.items() if v == v]
+    cards += [(f"HIERARCH PARAMETER {k}", v, "") for k, v in order.parameters.items()]
+    return cards
