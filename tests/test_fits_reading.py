@@ -346,6 +346,15 @@ PACKED_HOSTILE = {
     "bomb in a tile": (packed(bomb(1 << 26)), "larger than|inflates to more"),
     "small bomb in a tile": (packed(gzip.compress(bytes(9000))), "inflates to more"),
     "second member in a tile": (packed(gzip.compress(bytes(800)) + gzip.compress(bytes(9000))), "inflates"),
+    "member after zeros in a tile": (
+        packed(gzip.compress(bytes(800)) + bytes(7) + gzip.compress(bytes(9000))),
+        "inflates",
+    ),
+    "swapped bytes in a tile": (packed(b"x" * 50).replace(b"1PB(9)", b"1PI(9)"), "has the format '1PI"),
+    "bomb with a wrong header sum": (
+        packed(b"\x1f\x8b\x08\x02" + bytes(8) + bomb(1 << 20)[10:]),
+        "damaged|larger than",
+    ),
     "image beyond limits": (packed(b"", nx=10**9), "expected at most"),
     "tile larger than the image": (packed(b"", "ZTILE1  = 1000000"), "tiles that fit"),
     "tile of nothing": (packed(b"", "ZTILE1  = 0"), "tiles that fit"),
@@ -373,8 +382,8 @@ def test_nonsense_in_a_tile_gives_the_one_error_or_pixels(tmp_path, algorithm):
     for seed in range(20):
         cell = np.random.default_rng(seed).bytes(60)
         with (
-            open_raw(put(tmp_path, packed(cell, algorithm=algorithm))) as raw,
             contextlib.suppress(NotUnderstoodError),
+            open_raw(put(tmp_path, packed(cell, algorithm=algorithm))) as raw,
         ):
             assert raw.images[0].data.shape == (1, 100)
 
