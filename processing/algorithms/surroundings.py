@@ -11,6 +11,7 @@ from processing.algorithms.images import AnyMask, Image, Selection, as_image, go
 from processing.algorithms.statistics import median_of_numbers
 
 PIXELS_AT_A_TIME = 65_536
+RADII_PX = (2, 4, 8, 16)
 
 
 def local_median(image: NDArray[Any], size: int = 7, mask: AnyMask | None = None) -> Image:
@@ -43,11 +44,11 @@ def local_median(image: NDArray[Any], size: int = 7, mask: AnyMask | None = None
     return result
 
 
-def fill_bad(image: NDArray[Any], mask: AnyMask | None = None, radius: int = 2) -> Image:
-    """A copy of the image whose bad pixels have the median of their good neighbours.
+def fill_bad(image: NDArray[Any], mask: AnyMask | None = None) -> Image:
+    """A copy of the image whose bad pixels have the median of their good neighbours in a window of 5 by 5.
 
-    Where the window has no good pixel it is made twice as wide, and so on; beyond 64 pixels the median of the
-    whole image is used.
+    Where the window has no good pixel it is made twice as wide, and so on; farther than 16 pixels into a hole
+    the median of the whole image is used.
 
     Parameters
     ----------
@@ -55,8 +56,6 @@ def fill_bad(image: NDArray[Any], mask: AnyMask | None = None, radius: int = 2) 
         Shape ``(ny, nx)``, any unit.
     mask
         good = 1, bad = 0; what is not finite is bad as well.
-    radius
-        Of the first window, which is ``2 * radius + 1`` pixels wide.
 
     Raises
     ------
@@ -67,34 +66,32 @@ def fill_bad(image: NDArray[Any], mask: AnyMask | None = None, radius: int = 2) 
     good = good_pixels(filled, mask)
     if not good.any():
         raise NoGoodPixelsError(f"none of {good.size} pixels is both finite and good")
-    todo = np.flatnonzero(~good)
-    source = np.where(good, filled, np.float32(np.nan))
-    while todo.size and radius <= 64:
-        medians = _neighbour_medians(source, todo, radius)
-        found = ~np.isnan(medians)
-        filled.flat[todo[found]] = medians[found]
-        todo = todo[~found]
-        radius *= 2
-    filled.flat[todo] = np.median(filled[good])
+    filled[~good] = np.median(filled[good])
+    source = np.where(good, image, np.float32(np.nan)).astype(np.float32)
+    todo = ~good
+    for radius in RADII_PX:
+        near = todo & grown(good, radius)
+        filled[near] = _neighbour_medians(source, np.flatnonzero(near), radius)
+        todo &= ~near
     return filled
 
 
-def grown(bad: Selection, radius: int) -> Selection:
+def grown(pixels: Selection, radius: int) -> Selection:
     """The pixels within a square of so many pixels around the given ones, as bool."""
     if radius <= 0:
-        return bad
-    result: Selection = scipy.ndimage.maximum_filter(bad, size=2 * radius + 1, mode="constant", cval=False)
+        return pixels
+    result: Selection = scipy.ndimage.maximum_filter(pixels, size=2 * radius + 1, mode="constant", cval=False)
     return result
 
 
 def _neighbour_medians(source: Image, pixels: NDArray[np.intp], radius: int) -> Image:
-    """Median of what is not NaN around each of the flat indices; NaN where nothing is."""
+    """Median of what is not NaN around each of the flat indices."""
     padded = np.pad(source, radius, constant_values=np.nan)
     side = 2 * radius + 1
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
     y, x = np.unravel_index(pixels, source.shape)
     step = max(1, PIXELS_AT_A_TIME * 25 // side**2)
-    parts = [
+    parts = [np.empty(0, np.float32)] + [
         median_of_numbers(windows[y[i : i + step], x[i : i + step]].reshape(-1, side**2), axis=1)
         for i in range(0, pixels.size, step)
     ]
