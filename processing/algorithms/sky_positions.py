@@ -87,7 +87,7 @@ def footprint(header: Mapping[str, Any], shape: tuple[int, int]) -> Degrees:
     """The corners of an image, shape ``(4, 2)``: ra, dec, ICRS [deg].
 
     They are the outer corners of the corner pixels, from the first pixel on, counter-clockwise when viewed from
-    the origin toward the sky, as DALI 1.1 section 3.3.7 wants polygons: along x first where x grows to the west,
+    the origin toward the sky, as STC 1.33 and DALI 1.1 want polygons: along x first where x grows to the west,
     along y first in a mirrored image.
 
     Parameters
