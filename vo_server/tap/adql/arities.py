@@ -7,11 +7,16 @@ from vo_server.tap.adql.tree import Arithmetic, Call, Literal, Negative
 
 ANY = 10_000
 
+
+def _each(names: str, arguments: tuple[int, int]) -> dict[str, tuple[int, int]]:
+    return dict.fromkeys(names.split(), arguments)
+
+
 ARITIES: dict[str, tuple[int, int]] = {
-    **dict.fromkeys("ABS CEILING DEGREES EXP FLOOR LOG LOG10 RADIANS SQRT".split(), (1, 1)),
-    **dict.fromkeys("ACOS ASIN ATAN COS COT SIN TAN LOWER UPPER".split(), (1, 1)),
-    **dict.fromkeys("MOD POWER ATAN2 IN_UNIT CONTAINS INTERSECTS".split(), (2, 2)),
-    **dict.fromkeys("AREA CENTROID COORD1 COORD2 COORDSYS REGION".split(), (1, 1)),
+    **_each("ABS CEILING DEGREES EXP FLOOR LOG LOG10 RADIANS SQRT", (1, 1)),
+    **_each("ACOS ASIN ATAN COS COT SIN TAN LOWER UPPER", (1, 1)),
+    **_each("MOD POWER ATAN2 IN_UNIT CONTAINS INTERSECTS", (2, 2)),
+    **_each("AREA CENTROID COORD1 COORD2 COORDSYS REGION", (1, 1)),
     "PI": (0, 0),
     "RAND": (0, 1),
     "ROUND": (1, 2),
@@ -26,7 +31,7 @@ ARITIES: dict[str, tuple[int, int]] = {
 }
 """Fewest and most arguments by name; of a geometry without its coordinate system."""
 
-SHAPES = frozenset("POINT CIRCLE BOX POLYGON".split())
+SHAPES = frozenset(["POINT", "CIRCLE", "BOX", "POLYGON"])
 """Geometries whose first argument may be a coordinate system (deprecated in ADQL 2.1)."""
 
 

@@ -36,8 +36,9 @@ from vo_server.tap.adql.tree import (
 from vo_server.tap.adql.words import AGGREGATES
 
 COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+GEOMETRIES = ("POINT", "CIRCLE", "POLYGON")
 SET_OPERATORS = ("UNION", "EXCEPT", "INTERSECT")
-CAST_TYPES = "SMALLINT INTEGER BIGINT REAL CHAR VARCHAR TIMESTAMP POINT CIRCLE POLYGON".split()
+CAST_TYPES = ("SMALLINT", "INTEGER", "BIGINT", "REAL", "CHAR", "VARCHAR", "TIMESTAMP", *GEOMETRIES)
 
 _OR, _AND, _NOT, _COMPARE, _ADD, _MULTIPLY, _SIGN = 1, 2, 3, 4, 5, 6, 7
 _STRENGTH = {
@@ -209,10 +210,8 @@ class Expressions(Cursor):
     def _aggregate(self, token: Token) -> Node:
         self.expect("(", f"after {token.word}")
         distinct = self.accept("DISTINCT", "ALL")
-        if token.word == "COUNT" and distinct is None and self.accept("*"):
-            argument = None
-        else:
-            argument = self.value()
+        rows = token.word == "COUNT" and distinct is None and self.accept("*")
+        argument = None if rows else self.value()
         self.expect(")", f"after the argument of {token.word}")
         return Aggregate(token.at, token.word, argument, distinct is not None and distinct.word == "DISTINCT")
 

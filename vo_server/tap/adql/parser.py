@@ -201,9 +201,7 @@ class Parser(Expressions):
             self.accept("OUTER")
         self.expect("JOIN", f"after {kind.word if kind else 'NATURAL'}")
         right = self._source()
-        on, using = None, ()
-        if not natural:
-            on, using = self._join_condition()
+        on, using = (None, ()) if natural else self._join_condition()
         return Join(start.at, kind.word if kind else "INNER", left, right, on, using, natural)
 
     def _join_condition(self) -> tuple[Node | None, tuple[Name, ...]]:

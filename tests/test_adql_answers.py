@@ -1,0 +1,227 @@
+"""Do translated queries give the rows that arithmetic on the same little table gives?"""
+
+import ast
+import math
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from astropy.coordinates import SkyCoord
+
+from datamodel.columns import Column, PointIndex, Table
+from datamodel.context import ANONYMOUS
+from datamodel.database import Database, record_batch
+from datamodel.datatypes import Timestamp
+from datamodel.sky import hpx29
+from vo_server.tap.adql.catalogue import Catalogue
+from vo_server.tap.adql.errors import AdqlError
+from vo_server.tap.adql.translate import translate
+
+CASES = [
+    pytest.param(*case.split("\n--> "), id=f"{path.stem}-{number}")
+    for path in sorted((Path(__file__).parent / "adql").glob("*.sql"))
+    for number, case in enumerate(path.read_text().strip().split("\n\n"), 1)
+]
+
+METADATA = sa.MetaData()
+STARS = sa.Table(
+    "stars_stored",
+    METADATA,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("name", sa.Text),
+    sa.Column("ra", sa.Double(53)),
+    sa.Column("dec", sa.Double(53)),
+    sa.Column("mag", sa.REAL),
+    sa.Column("size", sa.Integer),
+    sa.Column("seen", Timestamp),
+    sa.Column("bright", sa.Boolean),
+    sa.Column("plate", sa.Integer),
+    sa.Column("hpx29", sa.BigInteger),
+)
+PLATES = sa.Table(
+    "plates_stored", METADATA, sa.Column("plate", sa.Integer), sa.Column("label", sa.Text), schema=None
+)
+SKY = sa.Table(
+    "positions",
+    METADATA,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("ra", sa.Double(53)),
+    sa.Column("dec", sa.Double(53)),
+    sa.Column("hpx29", sa.BigInteger),
+)
+CATALOGUE = Catalogue(
+    [
+        Table(
+            "sky",
+            "stars",
+            (
+                Column("id", "BIGINT", ucd="meta.id;meta.main"),
+                Column("name", "VARCHAR"),
+                Column("ra", "DOUBLE", "deg", "pos.eq.ra;meta.main"),
+                Column("dec", "DOUBLE", "deg", "pos.eq.dec;meta.main"),
+                Column("mag", "REAL", "mag", "phot.mag"),
+                Column("size", "INTEGER", "pixel"),
+                Column("seen", "TIMESTAMP"),
+                Column("bright", "BOOLEAN"),
+                Column("plate", "INTEGER"),
+            ),
+            lambda caller: STARS,
+            point=PointIndex("ra", "dec"),
+        ),
+        Table(
+            "sky", "plates", (Column("plate", "INTEGER"), Column("label", "VARCHAR")), lambda caller: PLATES
+        ),
+        Table(
+            "sky",
+            "positions",
+            (Column("id", "BIGINT"), Column("ra", "DOUBLE", "deg"), Column("dec", "DOUBLE", "deg")),
+            lambda caller: SKY,
+            point=PointIndex("ra", "dec"),
+        ),
+    ]
+)
+
+_STAR_ROWS = [
+    (1, "Alpha", 10.0, 20.0, 1.5, 10, "2001-01-01", True, 10),
+    (2, "alpha_2", 0.0, 89.9, 2.5, 20, "2003-02-14", False, 10),
+    (3, "Zeta", 359.99, 0.0, 5.0, 30, "2003-02-14T06:30:00.5", True, 20),
+    (4, "C\\D", 180.0, -90.0, 4.0, 40, "2003-12-31T23:59:59", False, 20),
+    (5, "Été", 0.01, 0.0, 1.5, 50, "2005-01-01", None, None),
+    (6, None, None, None, None, None, None, None, None),
+]
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    METADATA.create_all(database.engine)
+    names = [c.name for c in STARS.columns]
+    rows = [dict(zip(names, (*row, _pixel(row[2], row[3])), strict=True)) for row in _STAR_ROWS]
+    plates = [{"plate": p, "label": t} for p, t in ((10, "north"), (20, "south"), (30, "empty"))]
+    with database.write() as connection:
+        connection.execute(STARS.insert(), [{**r, "seen": _time(r["seen"])} for r in rows])
+        connection.execute(PLATES.insert(), plates)
+    yield database
+    database.close()
+
+
+def _pixel(ra: float | None, dec: float | None) -> int | None:
+    return None if ra is None or dec is None else int(np.ravel(hpx29(np.array([ra]), np.array([dec])))[0])
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def answer(database: Database, query: str) -> list[object]:
+    """The rows of a query; of one column, its values."""
+    translated = translate(query, CATALOGUE, ANONYMOUS)
+    with database.read() as connection:
+        rows = [tuple(row) for row in connection.execute(translated.select)]
+    found = [tuple(row.values()) for row in record_batch(rows, translated.columns).to_pylist()]
+    return [row[0] for row in found] if len(translated.columns) == 1 else found
+
+
+def _alike(found: object, expected: object) -> bool:
+    if isinstance(expected, tuple | list) and isinstance(found, tuple | list):
+        return len(found) == len(expected) and all(map(_alike, found, expected))
+    if isinstance(expected, float) and isinstance(found, float):
+        return math.isclose(found, expected, rel_tol=1e-12, abs_tol=1e-12)
+    return type(found) is type(expected) and found == expected
+
+
+@pytest.mark.parametrize(("query", "expected"), CASES)
+def test_a_query_gives_the_rows_and_types_beside_it(database: Database, query: str, expected: str) -> None:
+    if expected == "ERROR":
+        with pytest.raises(AdqlError):
+            translate(query, CATALOGUE, ANONYMOUS)
+        return
+    found = answer(database, query)
+    assert _alike(found, ast.literal_eval(expected)), found
+
+
+@pytest.fixture
+def positions(database: Database) -> tuple[Database, SkyCoord]:
+    """A thousand positions, denser about a pole and about RA = 0."""
+    random = np.random.default_rng(1)
+    ra = np.concatenate([random.uniform(0, 360, 500), random.normal(0, 0.5, 500) % 360.0])
+    dec = np.concatenate([90 - random.uniform(0, 2, 500), random.normal(0, 0.5, 500)])
+    pixels = hpx29(ra, dec)
+    rows = [
+        {"id": i, "ra": float(ra[i]), "dec": float(dec[i]), "hpx29": int(pixels[i])} for i in range(len(ra))
+    ]
+    with database.write() as connection:
+        connection.execute(SKY.insert(), rows)
+    return database, SkyCoord(ra, dec, unit="deg")
+
+
+CONES = [(0.0, 0.0, 0.4), (359.9, 0.1, 0.3), (0.0, 90.0, 0.7), (120.0, 89.5, 0.6)]
+WRITINGS = [
+    "1=CONTAINS(POINT(ra, dec), CIRCLE({}, {}, {}))",
+    "CONTAINS(POINT('ICRS', ra, dec), CIRCLE('ICRS', {}, {}, {})) = 1",
+    "CONTAINS(POINT('', ra, dec), CIRCLE(POINT({}, {}), {})) <> 0",
+    "0 != CONTAINS(POINT(ra, dec), CIRCLE({}, {}, 2*{}/2.))",
+    "INTERSECTS(CIRCLE({}, {}, {}), POINT(ra, dec)) = 1",
+    "DISTANCE(ra, dec, {}, {}) <= {}",
+    "DISTANCE(POINT({1}, {2}), POINT(ra, dec)) < {3}",
+    "{3} >= DISTANCE({1}, {2}, ra, dec)",
+    "NOT CONTAINS(POINT(ra, dec), CIRCLE({}, {}, {})) = 0",
+    "DISTANCE(ra+0, dec, {}, {}) < {}",
+    "CONTAINS(POINT(ra, dec), CIRCLE({}, {}, {})) > 0",
+]
+
+
+@pytest.mark.parametrize("writing", WRITINGS)
+def test_a_cone_in_every_writing_finds_what_astropy_finds(
+    positions: tuple[Database, SkyCoord], writing: str
+) -> None:
+    database, sky = positions
+    for ra, dec, radius in CONES:
+        where = writing.format(*((ra, dec, radius) if "{1}" not in writing else ("", ra, dec, radius)))
+        inside = sky.separation(SkyCoord(ra, dec, unit="deg")).deg < radius
+        assert answer(database, f"SELECT id FROM positions WHERE {where} ORDER BY id") == list(
+            np.flatnonzero(inside)
+        )
+
+
+@pytest.mark.parametrize("writing", [w for w in WRITINGS if "+0" not in w and "> 0" not in w])
+def test_a_cone_on_indexed_columns_uses_the_index(writing: str) -> None:
+    where = writing.format(*((1, 2, 0.5) if "{1}" not in writing else ("", 1, 2, 0.5)))
+    translated = translate(f"SELECT id FROM positions WHERE {where}", CATALOGUE, ANONYMOUS)
+    assert "hpx29 BETWEEN" in str(translated.select)
+
+
+def test_a_crossmatch_on_distance_finds_what_astropy_finds(positions: tuple[Database, SkyCoord]) -> None:
+    database, sky = positions
+    query = "SELECT COUNT(*) FROM positions a JOIN positions b ON DISTANCE(a.ra, a.dec, b.ra, b.dec) < 0.01"
+    separations = sky[:, None].separation(sky[None, :]).deg
+    assert answer(database, query) == [int((separations < 0.01).sum())]
+
+
+def test_a_polygon_and_a_box_contain_what_the_plane_says_near_the_equator(
+    positions: tuple[Database, SkyCoord],
+) -> None:
+    database, sky = positions
+    near = (sky.ra.wrap_at("180d").deg > -0.2) & (sky.ra.wrap_at("180d").deg < 0.2) & (abs(sky.dec.deg) < 0.1)
+    for shape in ("POLYGON(359.8, -0.1, 0.2, -0.1, 0.2, 0.1, 359.8, 0.1)", "BOX('ICRS', 0, 0, 0.4, 0.2)"):
+        query = f"SELECT id FROM positions WHERE 1 = CONTAINS(POINT(ra, dec), {shape}) ORDER BY id"
+        assert answer(database, query) == list(np.flatnonzero(near))
+
+
+def test_ivo_healpix_index_is_the_pixel_of_the_catalogue_of_functions(database: Database) -> None:
+    query = """SELECT ivo_healpix_index(0, 1, 1), ivo_healpix_index(17, POINT(1, 1)),
+               ivo_healpix_index(29, ra, dec) FROM stars WHERE id = 1"""
+    assert answer(database, query) == [(4, 81609757711, _pixel(10.0, 20.0))]
+
+
+def test_geometry_in_the_list_arrives_as_numbers(database: Database) -> None:
+    query = "SELECT POINT(ra, dec), CIRCLE('ICRS', ra, dec, 1.5) FROM stars WHERE id = 1"
+    assert answer(database, query) == [([10.0, 20.0], [10.0, 20.0, 1.5])]
+
+
+def test_ten_thousand_choices_are_one_query(database: Database) -> None:
+    choices = ", ".join(map(str, range(3, 10_003)))
+    assert answer(database, f"SELECT id FROM stars WHERE id IN ({choices}) ORDER BY id") == [3, 4, 5, 6]

@@ -1,0 +1,163 @@
+"""What does a FROM clause give: which tables, joined how, with which columns?"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy import func
+
+from datamodel.context import Caller
+from vo_server.tap.adql import tree
+from vo_server.tap.adql.catalogue import Catalogue
+from vo_server.tap.adql.comparisons import pair
+from vo_server.tap.adql.errors import AdqlError, Position
+from vo_server.tap.adql.resolver import Resolver
+from vo_server.tap.adql.scope import Relation, Scope, Source
+from vo_server.tap.adql.types import common_type
+from vo_server.tap.adql.values import Value
+
+if TYPE_CHECKING:
+    from vo_server.tap.adql.statements import Answer
+
+
+class Relations:
+    """Gives meaning to FROM clauses.
+
+    Parameters
+    ----------
+    catalogue
+        The tables there are.
+    caller
+        Whose rows they show.
+    named
+        The queries of WITH: described columns and what to select from, by name.
+    numbers
+        For the names that the SQL gives to tables.
+    answer
+        Gives meaning to a query, inside a scope.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        caller: Caller,
+        named: "list[tuple[tree.Name, Answer, sa.CTE]]",
+        numbers: Iterator[int],
+        answer: "Callable[[tree.Query, Scope | None], Answer]",
+    ) -> None:
+        self.catalogue = catalogue
+        self.caller = caller
+        self.named = named
+        self.numbers = numbers
+        self.answer = answer
+
+    def relation(self, node: tree.Node, parent: Scope | None) -> Relation:
+        """The meaning of a FROM clause.
+
+        Raises
+        ------
+        AdqlError
+            An unknown table, a name used twice, or a join condition without meaning.
+        """
+        return self._METHODS[type(node)](self, node, parent)
+
+    def _table(self, node: tree.TableName, parent: Scope | None) -> Relation:
+        alias = f"t{next(self.numbers)}"
+        if len(node.parts) == 1:
+            for name, answer, cte in self.named:
+                if node.parts[0].matches(name.text):
+                    names = (node.alias or node.parts[0]).text
+                    return _single(Source((names,), answer.columns, answer.labels, cte.alias(alias)))
+        table = self.catalogue.find(node)
+        names_of = (node.alias.text,) if node.alias else (table.schema, table.name)
+        clause = table.selectable(self.caller).alias(alias)
+        labels = tuple(c.name for c in table.columns)
+        return _single(Source(names_of, table.columns, labels, clause, table))
+
+    def _subquery(self, node: tree.Subquery, parent: Scope | None) -> Relation:
+        answer = self.answer(node.query, None)
+        assert node.alias is not None
+        clause = answer.select.subquery(f"t{next(self.numbers)}")
+        return _single(Source((node.alias.text,), answer.columns, answer.labels, clause))
+
+    def _join(self, node: tree.Join, parent: Scope | None) -> Relation:
+        left = self.relation(node.left, parent)
+        right = self.relation(node.right, parent)
+        sources = left.sources + right.sources
+        _check_names(node.at, sources)
+        if node.kind == "CROSS":
+            clause: sa.FromClause = left.clause.join(right.clause, sa.true())
+            return Relation(clause, sources, left.visible + right.visible)
+        shared = _shared(node, left, right)
+        if node.on is None:
+            return _merged(node, left, right, shared)
+        scope = Scope(Relation(left.clause, sources, left.visible + right.visible), parent)
+        on = Resolver(scope, self.answer, "ON").value(node.on).sql
+        return Relation(_joined(node.kind, left, right, on), sources, left.visible + right.visible)
+
+    _METHODS: ClassVar[dict[type[tree.Node], Callable[..., Relation]]] = {
+        tree.TableName: _table,
+        tree.Subquery: _subquery,
+        tree.Join: _join,
+    }
+
+
+def _single(source: Source) -> Relation:
+    return Relation(source.clause, [source], source.values)
+
+
+def _check_names(at: Position, sources: list[Source]) -> None:
+    seen: set[tuple[str, ...]] = set()
+    for source in sources:
+        names = tuple(n.lower() for n in source.names)
+        if names in seen:
+            raise AdqlError(
+                at, f"two tables are called '{'.'.join(source.names)}'; give one another name with AS"
+            )
+        seen.add(names)
+
+
+def _joined(kind: str, left: Relation, right: Relation, on: sa.ColumnElement[bool]) -> sa.FromClause:
+    if kind == "RIGHT":
+        return right.clause.outerjoin(left.clause, on)
+    return left.clause.join(right.clause, on, isouter=kind == "LEFT", full=kind == "FULL")
+
+
+def _shared(node: tree.Join, left: Relation, right: Relation) -> list[tuple[Value, Value]]:
+    """The pairs of columns that USING names, or that have the same name in a natural join."""
+    if node.using:
+        return [(_only(n, left), _only(n, right)) for n in node.using]
+    if not node.natural:
+        return []
+    known = {v.column.name.lower() for v in right.visible}
+    names = dict.fromkeys(v.column.name for v in left.visible if v.column.name.lower() in known)
+    wanted = [tree.Name(node.at, name) for name in names]
+    if not wanted:
+        raise AdqlError(node.at, "the tables of this NATURAL JOIN have no column name in common")
+    return [(_only(n, left), _only(n, right)) for n in wanted]
+
+
+def _only(name: tree.Name, side: Relation) -> Value:
+    return Scope(side).column(tree.ColumnName(name.at, (name,)))
+
+
+def _merged(node: tree.Join, left: Relation, right: Relation, shared: list[tuple[Value, Value]]) -> Relation:
+    """A join whose shared columns appear once, first, in ``*`` (ADQL 2.1 section 2.2.2)."""
+    pairs = [pair(a.at, a, b) for a, b in shared]
+    on = sa.and_(*(a.sql == b.sql for a, b in pairs))
+    gone = {v.key for both in shared for v in both}
+    rest = [v for v in left.visible + right.visible if v.key not in gone]
+    once = [_one(node.kind, a, b) for a, b in shared]
+    return Relation(_joined(node.kind, left, right, on), left.sources + right.sources, once + rest)
+
+
+def _one(kind: str, left: Value, right: Value) -> Value:
+    """The value of a shared column: of the side that has it; of either in a full join."""
+    if kind == "RIGHT":
+        return right
+    if kind != "FULL":
+        return left
+    column = replace(left.column, type=common_type([left, right], "USING"))
+    sql: Any = func.coalesce(left.sql, right.sql, type_=column.datatype.sql())
+    return replace(left, sql=sql, column=column, key=("USING", left.key, right.key), origin=None)

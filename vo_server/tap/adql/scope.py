@@ -1,0 +1,137 @@
+"""Which column does a name mean at this place of a query?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.columns import Column, Table
+from datamodel.errors import nearest
+from vo_server.tap.adql.errors import AdqlError, Position
+from vo_server.tap.adql.tree import ColumnName, Name, Star
+from vo_server.tap.adql.values import Value
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A table of a FROM clause.
+
+    Attributes
+    ----------
+    names
+        ``(schema, table)``, or just the alias.
+    columns
+        As described, in order.
+    labels
+        What each column is called in `clause`.
+    clause
+        What to select from.
+    table
+        The table of the catalogue, unless this is a query.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+    labels: tuple[str, ...]
+    clause: sa.FromClause
+    table: Table | None = None
+
+    def is_called(self, parts: Iterable[Name]) -> bool:
+        """Whether ``schema.table`` or ``table`` names this."""
+        written = tuple(parts)[-len(self.names) :] if len(self.names) > 1 else tuple(parts)
+        known = self.names[-len(written) :]
+        return len(known) == len(written) and all(w.matches(k) for w, k in zip(written, known, strict=True))
+
+    def value(self, index: int) -> Value:
+        """One of the columns."""
+        column = self.columns[index]
+        sql: sa.ColumnElement[Any] = self.clause.c[self.labels[index]]
+        origin = (self, column.name)
+        loose = frozenset([f"{self.names[-1]}.{column.name}"])
+        key = ("column", id(self), index, column.name)
+        return Value(Position(0, 0), sql, column, key, loose=loose, origin=origin)
+
+    @property
+    def values(self) -> list[Value]:
+        """All the columns."""
+        return [self.value(i) for i in range(len(self.columns))]
+
+
+@dataclass
+class Relation:
+    """What FROM gives: the SQL, the tables by name, and the columns of ``*``."""
+
+    clause: sa.FromClause
+    sources: list[Source]
+    visible: list[Value]
+
+
+@dataclass
+class Scope:
+    """The names that can be used at one place.
+
+    Attributes
+    ----------
+    relation
+        The query's own tables.
+    parent
+        The scope of the query around this one.
+    grouped
+        Keys of the GROUP BY expressions.
+    """
+
+    relation: Relation
+    parent: "Scope | None" = None
+    grouped: set[Any] = field(default_factory=set)
+
+    def column(self, name: ColumnName) -> Value:
+        """What a column name means, here or in a query around this one.
+
+        Raises
+        ------
+        AdqlError
+            Nothing or several things have that name.
+        """
+        scope: Scope | None = self
+        while scope is not None:
+            found = scope._matching(name)
+            if len(found) == 1:
+                loose = found[0].loose if scope is self else frozenset()
+                return replace(found[0], at=name.at, loose=loose)
+            if found:
+                tables = ", ".join(sorted(t for v in found for t in v.loose))
+                raise AdqlError(name.at, f"ambiguous column '{name.shown}'; there are {tables}")
+            scope = scope.parent
+        raise self._unknown(name)
+
+    def _matching(self, name: ColumnName) -> list[Value]:
+        *table, column = name.parts
+        if not table:
+            return [v for v in self.relation.visible if column.matches(v.column.name)]
+        sources = [s for s in self.relation.sources if s.is_called(table)]
+        return [v for s in sources for v in s.values if column.matches(v.column.name)]
+
+    def _unknown(self, name: ColumnName) -> AdqlError:
+        *table, column = name.parts
+        sources = self.relation.sources
+        if table:
+            named = [s for s in sources if s.is_called(table)]
+            shown = ".".join(p.text for p in table)
+            if not named:
+                near = nearest(shown, (".".join(s.names) for s in sources))
+                return AdqlError(name.at, f"unknown table '{shown}' in '{name.shown}'{near}")
+            sources = named
+        near = nearest(column.text, (c.name for s in sources for c in s.columns))
+        return AdqlError(name.at, f"unknown column '{name.shown}'{near}")
+
+    def star(self, star: Star) -> list[Value]:
+        """The columns of ``*`` or ``table.*``."""
+        if not star.parts:
+            return self.relation.visible
+        named = [s for s in self.relation.sources if s.is_called(star.parts)]
+        if len(named) == 1:
+            return named[0].values
+        shown = ".".join(p.text for p in star.parts)
+        near = nearest(shown, (s.names[-1] for s in self.relation.sources))
+        raise AdqlError(star.at, f"{'ambiguous' if named else 'unknown'} table '{shown}'{near}")

@@ -1,0 +1,147 @@
+"""What type, unit and UCD does an expression have, given those of its parts?"""
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from astropy import units
+
+from datamodel.columns import Column
+from datamodel.datatypes import DATATYPES
+from vo_server.tap.adql.errors import AdqlError, Position
+from vo_server.tap.adql.values import Value
+
+_INTEGERS = ("SMALLINT", "INTEGER", "BIGINT")
+_FLOATS = ("REAL", "DOUBLE")
+_NUMBERS = (*_INTEGERS, *_FLOATS)
+
+
+def is_integer(value: Value) -> bool:
+    """Whether the type is one of the three of whole numbers."""
+    return value.column.type in _INTEGERS
+
+
+def literal(at: Position, value: float | str | datetime | bool | None, **meta: Any) -> Value:
+    """A constant, as a bind parameter of a known type."""
+    kind = _literal_type(value)
+    sql: sa.ColumnElement[Any] = sa.null()
+    if value is not None:
+        sql = sa.bindparam(None, value, DATATYPES[kind].sql())
+    if kind == "DOUBLE":
+        sql = sa.cast(sql, sa.Double(53))
+    return Value(at, sql, Column("", kind, **meta), ("literal", kind, value), constant=(value,))
+
+
+def _literal_type(value: float | str | datetime | bool | None) -> str:
+    if isinstance(value, bool):
+        return "BOOLEAN"
+    if isinstance(value, int):
+        return "INTEGER" if abs(value) < 2**31 else "BIGINT"
+    if isinstance(value, float):
+        return "DOUBLE"
+    return "TIMESTAMP" if isinstance(value, datetime) else "VARCHAR"
+
+
+def double(value: Value) -> sa.ColumnElement[Any]:
+    """The SQL of a number as a double."""
+    return value.sql if value.column.type == "DOUBLE" else sa.cast(value.sql, sa.Double(53))
+
+
+def arithmetic_type(left: Value, right: Value) -> str:
+    """Whole numbers give BIGINT, two REAL give REAL, all else DOUBLE."""
+    kinds = {v.column.type for v in (left, right) if v.kind != "null"}
+    if kinds <= set(_INTEGERS):
+        return "BIGINT"
+    return "REAL" if kinds == {"REAL"} else "DOUBLE"
+
+
+def common_type(values: list[Value], what: str) -> str:
+    """The type that can hold all these, for COALESCE and UNION.
+
+    Raises
+    ------
+    AdqlError
+        There is none, as for a text and a number.
+    """
+    known = [v for v in values if v.kind != "null"]
+    if not known:
+        return "VARCHAR"
+    first = known[0]
+    for other in known[1:]:
+        if other.kind != first.kind:
+            raise AdqlError(other.at, f"{what} cannot mix {described(first)} and {described(other)}")
+    types = {v.column.type for v in known}
+    if first.kind == "number":
+        return _widest(types)
+    return types.pop() if len(types) == 1 else ("VARCHAR" if first.kind == "text" else first.column.type)
+
+
+def _widest(types: set[str]) -> str:
+    if "REAL" in types and types & {"INTEGER", "BIGINT"}:
+        return "DOUBLE"
+    return max(types, key=_NUMBERS.index)
+
+
+def described(value: Value) -> str:
+    """How an error message speaks of a value: ``the number mag``, ``a text``."""
+    name = f" '{value.column.name}'" if value.origin else ""
+    return f"{'the' if name else 'a'} {value.kind}{name}"
+
+
+@lru_cache(maxsize=1024)
+def product_unit(left: str | None, right: str | None, operator: str) -> str | None:
+    """The unit of a product or quotient; None where one of them is unknown."""
+    if not left or not right:
+        return None
+    try:
+        a, b = units.Unit(left, format="vounit"), units.Unit(right, format="vounit")
+        text: str = (a * b if operator == "*" else a / b).to_string("vounit")
+    except (ValueError, TypeError):
+        return None
+    return text or None
+
+
+@lru_cache(maxsize=1024)
+def power_unit(unit: str | None, exponent: float) -> str | None:
+    """The unit to a power; None where it is unknown."""
+    if not unit:
+        return None
+    try:
+        text: str = (units.Unit(unit, format="vounit") ** exponent).to_string("vounit")
+    except (ValueError, TypeError):
+        return None
+    return text or None
+
+
+def conversion(at: Position, unit: str | None, wanted: str) -> float:
+    """The factor from one VOUnit to another (ADQL 2.1 section 4.9).
+
+    Raises
+    ------
+    AdqlError
+        A unit is missing or unknown, or the two measure different things.
+    """
+    if not unit:
+        raise AdqlError(at, "IN_UNIT needs a value with a unit; this one has none or an unknown one")
+    try:
+        return float(units.Unit(unit, format="vounit").to(units.Unit(wanted, format="vounit")))
+    except units.UnitConversionError:
+        raise AdqlError(at, f"a value in '{unit}' cannot be converted to '{wanted}'") from None
+    except (ValueError, TypeError):
+        raise AdqlError(at, f"expected a unit as VOUnits writes it, found '{wanted}'") from None
+
+
+def sum_unit(left: Value, right: Value) -> str | None:
+    """The unit of a sum: the same on both sides, or that of the side that is no literal number."""
+    if left.column.unit == right.column.unit or right.constant:
+        return left.column.unit
+    return right.column.unit if left.constant else None
+
+
+def with_statistic(ucd: str | None, statistic: str) -> str | None:
+    """A UCD with ``stat.min`` and the like appended, and without ``meta.main``."""
+    if not ucd:
+        return None
+    words = [w for w in ucd.split(";") if w != "meta.main"]
+    return ";".join([*words, statistic]) if words else None
