@@ -130,6 +130,11 @@ def class_named(name: str) -> Any:
         raise UsageError(f"no persistent class is called '{name}'{nearest(name, _classes)}") from None
 
 
+def is_current(cls: Any) -> bool:
+    """Whether the class is the latest declaration of its name."""
+    return _classes.get(cls.__name__) is cls
+
+
 def all_classes() -> tuple[Any, ...]:
     """Every persistent class known to this process, parents before children."""
     return tuple(sorted(_classes.values(), key=lambda c: (len(c.__mro__), c.__name__)))

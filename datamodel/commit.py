@@ -1,16 +1,19 @@
 """Objects become rows: all of them, with what they link to, in one transaction."""
 
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from datamodel import crash
-from datamodel.archive import event
-from datamodel.context import EVERY_PROJECT, Caller, may_see
-from datamodel.errors import ForbiddenError
+from datamodel.archive import event, project
+from datamodel.context import ARCHIVE, EVERY_PROJECT, LEVELS, SERVICE_ACCOUNT, VO, Caller, may_see
+from datamodel.errors import ForbiddenError, UsageError
+from datamodel.persistent import default_of
 from datamodel.schema import lineage, list_table, table_of
 from datamodel.session import Session
+from datamodel.values import checked
 
 ROWS_WRITTEN = crash.declare("commit.rows", "the rows are written, the transaction is not committed")
 COMMITTED = crash.declare("commit.done", "the transaction is committed, the caller does not know yet")
@@ -29,40 +32,60 @@ def commit(session: Session, objects: list[Any]) -> None:
     Raises
     ------
     ForbiddenError
-        The caller is anonymous, or may not change an object.
+        The caller is anonymous, or may not change an object, or not make one as asked.
+    UsageError
+        An object is not ready: it has a file that was not stored, or a value it cannot have.
     """
+    changed = list({id(o): o for o in objects if o.__state__.saved and o.__state__.changed}.values())
     fresh = _unsaved(objects)
-    changed = [o for o in objects if o.__state__.saved and o.__state__.changed]
     if not fresh and not changed:
         return
-    _forbid(session.caller, changed)
+    if session.caller.user is None:
+        raise ForbiddenError("an anonymous caller cannot change the archive; log in first")
+    for instance in fresh:
+        instance.ready_to_commit()
+        session.prepare(type(instance))
     with session.transaction() as connection:
-        _complete_system_attributes(session, fresh)
+        session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
+        _complete_system_attributes(session, connection, fresh)
         _insert(connection, fresh)
         for instance in changed:
             _update(session, connection, instance)
         if fresh:
             connection.execute(sa.insert(event), [_event(session, "made", o) for o in fresh])
+        for instance in fresh:
+            instance.__state__.saved, instance.__state__.session = True, session
+            session.add(instance)
+        for instance in changed:
+            instance.__state__.changed.clear()
         crash.reach(ROWS_WRITTEN)
     crash.reach(COMMITTED)
+
+
+Snapshots = list[tuple[dict[str, Any], set[str]]]
+
+
+def _snapshots(objects: list[Any]) -> Snapshots:
+    return [(dict(o.__state__.values), set(o.__state__.changed)) for o in objects]
+
+
+def _forget(session: Session, fresh: list[Any], changed: list[Any], before: Snapshots) -> None:
+    """Have the objects know again that the database does not know of them, or of their changes."""
     for instance in fresh:
-        instance.__state__.saved, instance.__state__.session = True, session
-        session.add(instance)
-    for instance in changed:
-        instance.__state__.changed.clear()
+        instance.__state__.saved, instance.__state__.session = False, None
+        session.discard(instance)
+    for instance, (values, names) in zip(fresh + changed, before, strict=True):
+        instance.__state__.values, instance.__state__.changed = values, names
 
 
 def _unsaved(objects: list[Any]) -> list[Any]:
     """The unsaved objects and the unsaved ones they link to, linked ones first."""
     ordered: dict[int, Any] = {}
     pending = [(o, False) for o in reversed(objects)]
+    pending += [(linked, False) for o in objects if o.__state__.changed for linked in _linked(o)]
     while pending:
         instance, expanded = pending.pop()
-        if (
-            id(instance) in ordered
-            or getattr(instance, "__state__", None) is None
-            or instance.__state__.saved
-        ):
+        if id(instance) in ordered or instance.__state__.saved:
             continue
         if expanded:
             ordered[id(instance)] = instance
@@ -81,32 +104,70 @@ def _linked(instance: Any) -> list[Any]:
     return found
 
 
-def _complete_system_attributes(session: Session, fresh: list[Any]) -> None:
+def _complete_system_attributes(session: Session, connection: sa.Connection, fresh: list[Any]) -> None:
     caller = session.caller
-    project = session.archive.config.project if caller.project == EVERY_PROJECT else caller.project
+    usual = session.archive.config.project if caller.project == EVERY_PROJECT else caller.project
+    limits: dict[str, int] = {}
     for instance in fresh:
         values = instance.__state__.values
-        given: dict[str, Any] = {"_creator": caller.user, "_project": project, "_privileges": caller.level}
-        given["creation_date"] = session.archive.clock()
-        for name, value in given.items():
-            if values.get(name) is None:
-                values[name] = value
+        name = values.get("_project") or usual
+        if name not in (usual, *caller.projects):
+            raise ForbiddenError(f"{caller.user} is not a member of project '{name}'")
+        if values.get("_creator") not in (None, caller.user) and caller.user != SERVICE_ACCOUNT:
+            raise ForbiddenError(f"{caller.user} cannot make objects in the name of {values['_creator']}")
+        if name not in limits:
+            limits[name] = _maximum_privileges(connection, name)
+        given: dict[str, Any] = {
+            "_creator": caller.user,
+            "_project": name,
+            "_privileges": min(caller.level, limits[name]),
+            "creation_date": session.archive.clock(),
+        }
+        for attribute, value in given.items():
+            if values.get(attribute) is None:
+                values[attribute] = value
+        _check_privileges(values["_privileges"], limits[name], name)
 
 
-def _forbid(caller: Caller, changed: list[Any]) -> None:
-    if caller.user is None:
-        raise ForbiddenError("an anonymous caller cannot change the archive; log in first")
-    for instance in changed:
-        if not may_change(caller, instance):
-            raise ForbiddenError(f"{caller.user} may not change {instance!r}")
+def _maximum_privileges(connection: sa.Connection, name: str) -> int:
+    found = connection.scalar(sa.select(project.c.maximum_privileges).where(project.c.name == name))
+    return VO if found is None else int(found)
+
+
+def _check_privileges(privileges: int, maximum: int, name: str) -> None:
+    if privileges not in LEVELS:
+        raise UsageError(f"privileges are {privileges}, expected one of {', '.join(map(str, LEVELS))}")
+    if privileges > maximum:
+        raise ForbiddenError(f"project '{name}' allows privileges up to {maximum}, not {privileges}")
 
 
 def may_change(caller: Caller, instance: Any) -> bool:
     """The creator, and members of its project, may change what can be changed of a visible object."""
-    seen = may_see(
-        caller, creator=instance._creator, project=instance._project, privileges=instance._privileges
-    )
-    return seen and (instance._creator == caller.user or instance._project in caller.projects)
+    return _may_change(caller, instance._creator, instance._project, instance._privileges)
+
+
+def _may_change(caller: Caller, creator: str, project_name: str, privileges: int) -> bool:
+    seen = may_see(caller, creator=creator, project=project_name, privileges=privileges)
+    return seen and (creator == caller.user or project_name in caller.projects)
+
+
+def _forbid(session: Session, connection: sa.Connection, instance: Any) -> None:
+    """Refuse a change by what the database says of the object, and lock it until the end."""
+    root, caller = table_of(lineage(_class(instance))[0]), session.caller
+    statement = sa.select(root.c.creator, root.c.project, root.c.privileges)
+    row = connection.execute(
+        statement.where(root.c.object_id == instance.object_id).with_for_update()
+    ).one_or_none()
+    if row is None or not _may_change(caller, *row):
+        raise ForbiddenError(f"{caller.user} may not change {instance!r}")
+    if "_privileges" in instance.__state__.changed:
+        creator, project_name, old = row
+        new = instance._privileges
+        _check_privileges(new, _maximum_privileges(connection, project_name), project_name)
+        if new < old and (old >= ARCHIVE or creator != caller.user):
+            raise ForbiddenError(
+                f"{instance!r} has privileges {old}; {caller.user} cannot lower them to {new}"
+            )
 
 
 def _insert(connection: sa.Connection, fresh: list[Any]) -> None:
@@ -139,17 +200,24 @@ def _depth(table: sa.Table) -> int:
 def _plain(instance: Any, attribute: Any) -> Any:
     """The value as the database takes it: a link is an identifier."""
     values = instance.__state__.values
-    value = values[attribute.name] if attribute.name in values else getattr(instance, attribute.name)
-    return getattr(value, "object_id", value) if attribute.is_link else value
+    value = values[attribute.name] if attribute.name in values else default_of(attribute)
+    if attribute.is_link:
+        return getattr(value, "object_id", value)
+    values[attribute.name] = checked(attribute, value)
+    return values[attribute.name]
 
 
 def _list_rows(instance: Any, attribute: Any) -> list[dict[str, Any]]:
-    members = instance.__state__.values.get(attribute.name) or []
+    values = instance.__state__.values
+    if attribute.name not in values:
+        values[attribute.name] = default_of(attribute)
+    members = values[attribute.name] = checked(attribute, values[attribute.name])
     plain = [getattr(m, "object_id", m) if attribute.is_link else m for m in members]
     return [{"object_id": instance.object_id, "pos": i, "value": v} for i, v in enumerate(plain)]
 
 
 def _update(session: Session, connection: sa.Connection, instance: Any) -> None:
+    _forbid(session, connection, instance)
     for cls in lineage(_class(instance)):
         names = [n for n in instance.__state__.changed if n in cls.__own__]
         if not names:

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from datamodel import sky
 from datamodel.attributes import Attribute
 from datamodel.context import Caller, visible
-from datamodel.errors import UsageError
 from datamodel.expressions import (
     Both,
     Compare,
@@ -54,10 +53,10 @@ class Joins:
         names = tuple(a.name for a in prefix)
         holder = owner(cls, name)
         if (names, holder) not in self._aliases:
-            self._join(names, holder, self._object(prefix).c.object_id, outer=bool(prefix))
+            self._join(names, holder, self.object(prefix).c.object_id, outer=bool(prefix))
         return self._aliases[(names, holder)]
 
-    def _object(self, prefix: tuple[Attribute, ...]) -> sa.FromClause:
+    def object(self, prefix: tuple[Attribute, ...]) -> sa.FromClause:
         """The alias of `dbobject` for the object at the end of `prefix`, visible rows only."""
         names = tuple(a.name for a in prefix)
         cls = prefix[-1].target_class() if prefix else self.root
@@ -75,7 +74,7 @@ class Joins:
         *prefix, last = path
         cls = prefix[-1].target_class() if prefix else self.root
         if last.name == "object_id":
-            return self._object(tuple(prefix)).c.object_id
+            return self.object(tuple(prefix)).c.object_id
         return self.table(tuple(prefix), cls, last.name).c[last.column_name]
 
 
@@ -87,9 +86,14 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     ">": lambda column, value: column > value,
     ">=": lambda column, value: column >= value,
     "like": lambda column, value: column.like(value, escape="\\"),
-    "in": lambda column, value: column.in_(value),
+    "in": lambda column, value: _one_of(column, value),
     "between": lambda column, value: column.between(*value),
 }
+
+
+def _one_of(column: Any, values: list[Any]) -> Any:
+    known = column.in_([v for v in values if v is not None])
+    return sa.or_(known, column.is_(None)) if None in values else known
 
 
 def predicate(condition: Condition, joins: Joins) -> sa.ColumnElement[bool]:
@@ -118,14 +122,15 @@ def predicate(condition: Condition, joins: Joins) -> sa.ColumnElement[bool]:
 
 def _member(condition: ListMember, joins: Joins) -> sa.ColumnElement[bool]:
     *prefix, last = condition.path.attributes
-    if prefix:
-        raise UsageError(f"{condition.path}: a list can be searched on the class itself only")
-    table = list_table(owner(joins.root, last.name), last.name).alias()
-    here = table.c.object_id == joins.base.c.object_id
-    if condition.condition is None:
-        return sa.exists().where(here, table.c.value == condition.object_id)
-    members = ids(last.target_class(), condition.condition, joins.caller)
-    return sa.exists().where(here, table.c.value.in_(members))
+    cls = prefix[-1].target_class() if prefix else joins.root
+    table = list_table(owner(cls, last.name), last.name).alias()
+    holder = joins.object(tuple(prefix)).c.object_id
+    if condition.members is None:
+        holds = table.c.value == condition.value
+    else:
+        holds = table.c.value.in_(ids(condition.members, condition.condition, joins.caller))
+    found = sa.exists().where(table.c.object_id == holder, holds)
+    return sa.case((holder.isnot(None), found)) if prefix else found
 
 
 def ids(cls: Any, condition: Condition | None, caller: Caller) -> sa.Select[Any]:
@@ -154,15 +159,29 @@ def rows(
         Paths and whether descending; then creation_date and object_id.
     """
     joins = Joins(cls, caller, needs_all=True)
-    where = [visible(joins.base, caller)]
+    columns = [joins.base.c.class_name.label("class_name")]
+    columns += [joins.column((a,)).label(a.name) for a in cls.__attributes__.values() if not a.many]
+    return _sorted(columns, joins, condition, order)
+
+
+def ordered_ids(
+    cls: Any, condition: Condition | None, caller: Caller, order: tuple[tuple[Steps, bool], ...] = ()
+) -> sa.Select[Any]:
+    """A statement that gives the object_ids for which a condition holds, in the order of `rows`."""
+    joins = Joins(cls, caller)
+    return _sorted([joins.base.c.object_id], joins, condition, order)
+
+
+def _sorted(
+    columns: list[Any], joins: Joins, condition: Condition | None, order: tuple[tuple[Steps, bool], ...]
+) -> sa.Select[Any]:
+    where = [visible(joins.base, joins.caller)]
     if condition is not None:
         where.append(predicate(condition, joins))
     sorting = []
     for path, descending in order:
         column = joins.column(path.attributes)
         sorting += [column.is_(None), column.desc() if descending else column.asc()]
-    columns = [joins.base.c.class_name.label("class_name")]
-    columns += [joins.column((a,)).label(a.name) for a in cls.__attributes__.values() if not a.many]
     last_resort = (joins.base.c.creation_date, joins.base.c.object_id)
     return sa.select(*columns).select_from(joins.clause).where(*where).order_by(*sorting, *last_resort)
 

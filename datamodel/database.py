@@ -60,10 +60,16 @@ class Database:
     def create(self, tables: list[sa.Table]) -> None:
         """Create the tables that do not exist yet, with their indices, in one transaction."""
         with self.write() as connection:
-            present = set(sa.inspect(connection).get_table_names())
-            for table in tables:
-                if table.name not in present:
-                    table.create(connection, checkfirst=False)
+            self.create_missing(connection, tables)
+
+    def create_missing(self, connection: sa.Connection, tables: list[sa.Table]) -> None:
+        """The same within a transaction under way, which no other one then changes tables beside."""
+        if self.facts.lock_schema:
+            connection.exec_driver_sql(self.facts.lock_schema)
+        present = set(sa.inspect(connection).get_table_names())
+        for table in tables:
+            if table.name not in present:
+                table.create(connection, checkfirst=False)
 
     def rows(
         self,

@@ -30,6 +30,8 @@ class DataObject(DBObject):
     file_size = persistent("Size of the file", int, unit="byte", ucd="phys.size;meta.file")
     file_sha256 = persistent("SHA-256 of the file's bytes", str, ucd="meta.checksum")
 
+    pathname: Path | None = None
+
     def __init__(self, pathname: str | Path = "", **attributes: Any) -> None:
         super().__init__(**attributes)
         self.pathname = Path(pathname) if pathname else None
@@ -51,17 +53,18 @@ class DataObject(DBObject):
         if self.content_digest is None:
             self.content_digest = stored.sha256
 
-    def commit(self) -> None:
-        """Keep the object; its file must have been stored.
+    def ready_to_commit(self) -> None:
+        """Refuse to be committed before the file was stored.
 
         Raises
         ------
         UsageError
-            The object has a local file that was not stored.
+            The object has a file that was not stored.
         """
-        if not self.__state__.saved and self.filename and not self.is_on_dataserver():
+        not_stored = self.pathname is not None and self.file_sha256 is None
+        if self.filename and (not_stored or not self.is_on_dataserver()):
             raise UsageError(f"store() the file '{self.filename}' before commit()")
-        super().commit()
+        super().ready_to_commit()
 
     def is_on_dataserver(self) -> bool:
         """Whether the store has the file."""

@@ -22,11 +22,14 @@ class Facts:
         Called with each new DBAPI connection.
     begin_write
         Statement that starts a transaction which is going to write, or None for the driver's own.
+    lock_schema
+        Statement that lets one transaction at a time change tables, or None where `begin_write` does.
     """
 
     engine_options: dict[str, Any]
     prepare: Callable[[Any], None]
     begin_write: str | None
+    lock_schema: str | None
 
 
 def _prepare_sqlite(connection: Any) -> None:
@@ -58,9 +61,13 @@ FACTS: dict[str, Facts] = {
         {"connect_args": {"check_same_thread": False, "timeout": 60}, "pool_size": 20, "max_overflow": 40},
         _prepare_sqlite,
         "BEGIN IMMEDIATE",
+        None,
     ),
     "postgresql": Facts(
-        {"pool_size": 20, "max_overflow": 40, "pool_pre_ping": True}, _prepare_postgresql, None
+        {"pool_size": 20, "max_overflow": 40, "pool_pre_ping": True},
+        _prepare_postgresql,
+        None,
+        "SELECT pg_advisory_xact_lock(7307189)",
     ),
 }
 

@@ -28,11 +28,12 @@ class Compare:
 
 @dataclass(frozen=True)
 class ListMember:
-    """True where a list attribute holds an object, or one for which a condition is true."""
+    """True where a list attribute holds a plain value (an object_id), or one of `members` fulfilling a condition."""
 
     path: Steps
-    object_id: str | None
-    condition: "Condition | None"
+    value: Any
+    condition: "Condition | None" = None
+    members: Any = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from datamodel.commit import commit
 from datamodel.errors import UsageError, nearest
 from datamodel.persistent import persistent
 from datamodel.query import Query
+from datamodel.schema import own_tables
 from datamodel.session import current
 from datamodel.state import State
 
@@ -37,7 +38,9 @@ class DBMeta(type):
         cls.__persistent__ = True  # type: ignore[attr-defined]
         cls.__own_table__ = True  # type: ignore[attr-defined]
         cls.__own__ = own
-        cls.__attributes__ = inherited | own
+        cls.__attributes__ = inherited | _refined(cls, inherited) | own
+        _refuse_equal_columns(cls)
+        own_tables(cls)
         register(cls)
         return cls
 
@@ -53,7 +56,38 @@ class DBMeta(type):
 
     def get_persistent_properties(cls) -> list[str]:
         """The names of the attributes that can be queried."""
-        return sorted(cls.__attributes__)
+        return sorted(name for name in cls.__attributes__ if not name.startswith("_"))
+
+
+def _refined(cls: Any, inherited: dict[str, Attribute]) -> dict[str, Attribute]:
+    """The inherited attributes that a class declares again, with a narrower link or another default."""
+    refined = {}
+    for name, before in inherited.items():
+        declared = next((vars(b)[name] for b in cls.__mro__ if name in vars(b)), None)
+        if not isinstance(declared, persistent):
+            raise UsageError(f"{cls.__name__}.{name} hides the persistent attribute of its parent")
+        now = declared.attribute
+        narrower = not (now.is_link and before.is_link) or _is_narrower(now.target, before)
+        if (now.scalar, now.many) != (before.scalar, before.many) or not narrower:
+            raise UsageError(f"{cls.__name__}.{name} is declared otherwise than in its parent")
+        refined[name] = now
+    return refined
+
+
+def _is_narrower(target: Any, before: Attribute) -> bool:
+    if isinstance(target, str) or isinstance(before.target, str):
+        return True  # declared later; checked when a value is set
+    return issubclass(target, before.target)
+
+
+def _refuse_equal_columns(cls: Any) -> None:
+    """Raises `UsageError` where two attributes would have one name in SQL, which knows lower case only."""
+    seen = {"class_name": "class_name"}
+    for attribute in cls.__attributes__.values():
+        if attribute.column_name in seen:
+            names = f"{seen[attribute.column_name]} and {attribute.name}"
+            raise UsageError(f"{cls.__name__}: {names} are the same column '{attribute.column_name}'")
+        seen[attribute.column_name] = attribute.name
 
 
 class DBObject(metaclass=DBMeta):
@@ -118,6 +152,9 @@ class DBObject(metaclass=DBMeta):
             if name not in known:
                 raise UsageError(f"{type(self).__name__} has no attribute '{name}'{nearest(name, known)}")
             setattr(self, name, value)
+
+    def ready_to_commit(self) -> None:
+        """Refuse to be committed for the first time where something is missing; called on linked objects too."""
 
     def commit(self) -> None:
         """Keep the object and all unsaved objects it links to, or the changes to it, in one transaction."""

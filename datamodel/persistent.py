@@ -7,7 +7,8 @@ from datamodel.attributes import Attribute, oidtype, scalar_type
 from datamodel.errors import ForbiddenError, UsageError
 from datamodel.query import Path
 from datamodel.session import current
-from datamodel.state import State
+from datamodel.state import FixedList, State
+from datamodel.values import checked
 
 __all__ = ["oidtype", "persistent"]
 
@@ -52,6 +53,8 @@ class persistent:  # noqa: N801 - the name in the published interface
         many = isinstance(type, list)
         declared = type[0] if many else type
         scalar = scalar_type(declared)
+        if many and mutable:
+            raise UsageError(f"a list cannot be mutable: '{doc}'")
         if many and default is None:
             default = list
         target = declared if scalar is None else None
@@ -73,10 +76,13 @@ class persistent:  # noqa: N801 - the name in the published interface
                 state.session.complete(instance, attribute)
         if attribute.is_link and _unfollowed(state.values[attribute.name]):
             (state.session or current()).follow(instance, attribute)
-        return state.values[attribute.name]
+        value = state.values[attribute.name]
+        return FixedList(value) if state.saved and attribute.many else value
 
     def __set__(self, instance: Any, value: Any) -> None:
         attribute, state = self.attribute, instance.__state__
+        if attribute.name == "object_id":
+            raise ForbiddenError("an object_id is given once and never set")
         if state.saved and not attribute.mutable:
             name = type(instance).__name__
             raise ForbiddenError(
@@ -96,49 +102,3 @@ def _unfollowed(value: Any) -> bool:
     if isinstance(value, list):
         return any(isinstance(v, str) for v in value)
     return isinstance(value, str)
-
-
-def checked(attribute: Attribute, value: Any) -> Any:
-    """The value, if it is one that the attribute can have.
-
-    Raises
-    ------
-    UsageError
-        A list was expected, or another class of object; the message quotes the value.
-    """
-    if attribute.many:
-        if not isinstance(value, list | tuple):
-            raise UsageError(f"{attribute.owner}.{attribute.name} is a list, not {value!r}")
-        return [_checked_one(attribute, v) for v in value]
-    return _checked_one(attribute, value)
-
-
-def _checked_one(attribute: Attribute, value: Any) -> Any:
-    if value is None:
-        return None
-    if attribute.is_link:
-        target = attribute.target_class()
-        if not isinstance(value, target):
-            expected = f"expected a {target.__name__}"
-            raise UsageError(f"{attribute.owner}.{attribute.name}: {expected}, not {value!r}")
-        return value
-    convert = _PLAIN.get(attribute.scalar or "")
-    try:
-        return convert(value) if convert else value
-    except (TypeError, ValueError):
-        expected = f"expected {attribute.scalar}"
-        raise UsageError(f"{attribute.owner}.{attribute.name}: {expected}, not {value!r}") from None
-
-
-_PLAIN: dict[str, Any] = {
-    "BOOLEAN": bool,
-    "SMALLINT": int,
-    "INTEGER": int,
-    "BIGINT": int,
-    "REAL": float,
-    "DOUBLE": float,
-    "CHAR": str,
-    "VARCHAR": str,
-    "CLOB": str,
-    "REGION": str,
-}

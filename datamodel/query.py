@@ -3,10 +3,13 @@
 Nothing is looked up before one asks for an element, the length, or iterates.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from operator import index as as_index
 from typing import Any, NoReturn
 
 from datamodel.attributes import Attribute
+from datamodel.datatypes import DATATYPES
 from datamodel.errors import UsageError, nearest
 from datamodel.expressions import (
     Both,
@@ -20,6 +23,8 @@ from datamodel.expressions import (
     Steps,
 )
 from datamodel.session import PAGE_ROWS, current
+from datamodel.state import Restricted
+from datamodel.values import comparable
 
 _USE_OPERATORS = (
     "a condition is neither true nor false by itself: use & | ~ instead of and, or, not, or the awe prompt"
@@ -51,11 +56,18 @@ class Path:
 
     def _compare(self, operator: str, value: Any) -> "Query":
         if self._last.many:
-            raise UsageError(f"{self._steps} is a list: use .contains(object) or .any(condition)")
-        path = self
-        if self._last.is_link:
-            path, value = _link_and_value(self, value)
-        return Query(self._steps.root, Compare(path._steps, operator, value))
+            raise UsageError(f"{self._steps} is a list: use .contains(member) or .any(condition)")
+        return self._query(lambda path: _comparison(path, operator, value))
+
+    def _query(self, condition: Callable[["Path"], Condition]) -> "Query":
+        """The query for a condition on this path; a list on the way there means any of its members."""
+        root, attributes = self._steps.root, self._steps.attributes
+        for length, attribute in enumerate(attributes[:-1], 1):
+            if attribute.many:
+                inner = Path(attribute.target_class(), attributes[length:])._query(condition)
+                steps = Steps(root, attributes[:length])
+                return Query(root, ListMember(steps, None, inner.condition, inner.root))
+        return Query(root, condition(self))
 
     def __eq__(self, value: object) -> "Query":  # type: ignore[override]
         return self._compare("==", value)
@@ -76,16 +88,20 @@ class Path:
         return self._compare(">=", value)
 
     def like(self, pattern: str) -> "Query":
-        """Match text against a pattern with ``*`` (any text) and ``?`` (one character)."""
+        """Match text against a pattern with ``*`` (any text) and ``?`` (one character).
+
+        Raises
+        ------
+        UsageError
+            The pattern or the attribute is not text.
+        """
+        if not isinstance(pattern, str):
+            raise UsageError(f"{self._steps}: a pattern is text such as 'example*', not {pattern!r}")
         escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return self._compare("like", escaped.replace("*", "%").replace("?", "_"))
 
     def in_(self, values: Any) -> "Query":
-        """Equal to one of the values."""
-        if self._last.is_link:
-            path, _ = _link_and_value(self, next(iter(values), None))
-            plain = [_link_and_value(self, v)[1] for v in values]
-            return Query(self._steps.root, Compare(path._steps, "in", plain))
+        """Equal to one of the values; None among them is 'has no value'."""
         return self._compare("in", list(values))
 
     def between(self, low: Any, high: Any) -> "Query":
@@ -93,18 +109,24 @@ class Path:
         return self._compare("between", (low, high))
 
     def contains(self, member: Any) -> "Query":
-        """The list has this object in it."""
+        """The list has this member: an object, its natural key, or a plain value."""
         self._must_be_list("contains")
-        return Query(self._steps.root, ListMember(self._steps, member.object_id, None))
+        return self._query(lambda path: _membership(path, member))
 
     def any(self, condition: "Query") -> "Query":
         """The list has an object in it for which the condition is true."""
         self._must_be_list("any")
-        return Query(self._steps.root, ListMember(self._steps, None, condition.condition))
+        if not self._last.is_link or not isinstance(condition, Query):
+            raise UsageError(f"{self._steps}.any() takes a condition on the members of a list of objects")
+        target = self._last.target_class()
+        if not (issubclass(target, condition.root) or issubclass(condition.root, target)):
+            raise UsageError(f"{self._steps} holds {target.__name__}, not {condition.root.__name__}")
+        members = condition.root if issubclass(condition.root, target) else target
+        return self._query(lambda path: ListMember(path._steps, None, condition.condition, members))
 
     def _must_be_list(self, what: str) -> None:
-        if not (self._last.many and self._last.is_link):
-            raise UsageError(f"{self._steps} is not a list of objects: .{what}() has no meaning")
+        if not self._last.many:
+            raise UsageError(f"{self._steps} is not a list: .{what}() has no meaning")
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_USE_OPERATORS)
@@ -114,16 +136,63 @@ class Path:
         return f"<{self._steps}{unit}: {self._last.doc}>"
 
 
+def _comparison(path: Path, operator: str, value: Any) -> Condition:
+    """What comparing a path that is not a list means, with every value in its plain form."""
+    if operator == "in":
+        return _one_of(path, value)
+    if operator == "between":
+        low, high = value
+        return Both(_comparison(path, ">=", low), _comparison(path, "<=", high))
+    path, value = _link_and_value(path, value)
+    if value is None and operator not in ("==", "!="):
+        raise UsageError(f"{path._steps} {operator} None has no meaning: None can only be equal or not")
+    if operator == "like" and (path._last.is_link or DATATYPES[path._last.scalar or ""].kind != "text"):
+        raise UsageError(f"{path._steps} is not text: .like() has no meaning")
+    return Compare(path._steps, operator, comparable(path._last, value))
+
+
+def _one_of(path: Path, values: list[Any]) -> Condition:
+    """Membership in a set; objects are found by identity, other values of a link by its natural key."""
+    same, by_key = [], []
+    key = path
+    for each in values:
+        where, value = _link_and_value(path, each)
+        if where is path:
+            same.append(comparable(path._last, value))
+        else:
+            key = where
+            by_key.append(comparable(where._last, value))
+    identical = Compare(path._steps, "in", same)
+    return Either(identical, Compare(key._steps, "in", by_key)) if by_key else identical
+
+
+def _membership(path: Path, member: Any) -> Condition:
+    attribute = path._last
+    if not attribute.is_link:
+        return ListMember(path._steps, comparable(attribute, member))
+    alone = Path(path._steps.root, (replace(attribute, many=False),))
+    key, value = _link_and_value(alone, member)
+    if value is None:
+        raise UsageError(f"{path._steps} is a list of objects: None is never in it")
+    if key is alone:
+        return ListMember(path._steps, value)
+    target = attribute.target_class()
+    by_key = Path(target, (key._last,))
+    return ListMember(path._steps, None, _comparison(by_key, "==", value), target)
+
+
 def _link_and_value(path: Path, value: Any) -> tuple[Path, Any]:
     """A link is compared with an object or None by identity, with anything else by its natural key."""
+    if isinstance(value, Path | Query):
+        raise UsageError(f"{path._steps} can be compared with a value, not with {value!r}")
+    if not path._last.is_link or value is None:
+        return path, value
     target = path._last.target_class()
-    if value is None:
-        return path, None
-    if isinstance(value, target):
+    if isinstance(value, target | Restricted):
         return path, value.object_id
-    if target.natural_key is None:
+    if target.natural_key is None or hasattr(value, "__state__"):
         raise UsageError(
-            f"{path._steps} links to {target.__name__}: compare it with an object, not {value!r}"
+            f"{path._steps} links to {target.__name__}: compare it with such an object, not {value!r}"
         )
     return getattr(path, target.natural_key), value
 
@@ -148,15 +217,25 @@ class Query:
     def _combined(self, other: Any, how: type[Both] | type[Either]) -> "Query":
         if not isinstance(other, Query):
             raise TypeError(f"a condition can be combined with another, not with {other!r}")
-        if not (issubclass(other.root, self.root) or issubclass(self.root, other.root)):
+        if self._limit is not None or other._limit is not None:
+            raise UsageError("limit() comes last: a limited query cannot be narrowed or combined")
+        root, order = self._common_root(other, how), self._order or other._order
+        if self.condition is None or other.condition is None:
+            kept = None if how is Either else (self.condition or other.condition)
+            return Query(root, kept, order)
+        return Query(root, how(self.condition, other.condition), order)
+
+    def _common_root(self, other: "Query", how: type[Both] | type[Either]) -> Any:
+        """The class of the objects of both; of either only where it is the same one."""
+        narrower = other.root if issubclass(other.root, self.root) else self.root
+        same = other.root is self.root
+        if not (
+            same or (how is Both and issubclass(narrower, self.root) and issubclass(narrower, other.root))
+        ):
             raise UsageError(
                 f"conditions on {self.root.__name__} and {other.root.__name__} cannot be combined"
             )
-        root = other.root if issubclass(other.root, self.root) else self.root
-        if self.condition is None or other.condition is None:
-            kept = None if how is Either else (self.condition or other.condition)
-            return Query(root, kept)
-        return Query(root, how(self.condition, other.condition))
+        return narrower
 
     def __and__(self, other: Any) -> "Query":
         return self._combined(other, Both)
@@ -167,7 +246,9 @@ class Query:
     def __invert__(self) -> "Query":
         if self.condition is None:
             raise UsageError("the opposite of everything is nothing")
-        return Query(self.root, Not(self.condition))
+        if self._limit is not None:
+            raise UsageError("limit() comes last: a limited query has no opposite")
+        return Query(self.root, Not(self.condition), self._order)
 
     def __bool__(self) -> NoReturn:
         raise TypeError(_USE_OPERATORS)
@@ -179,7 +260,10 @@ class Query:
 
     def limit(self, count: int) -> "Query":
         """At most `count` of the objects."""
-        return Query(self.root, self.condition, self._order, count)
+        if count < 0:
+            raise UsageError(f"a query cannot be limited to {count} objects")
+        least = count if self._limit is None else min(count, self._limit)
+        return Query(self.root, self.condition, self._order, least)
 
     def _steps(self, dotted: str) -> Steps:
         path: Any = self.root
@@ -188,6 +272,10 @@ class Query:
             if not isinstance(path, Path):
                 known = self.root.__attributes__
                 raise UsageError(f"{self.root.__name__} has no attribute '{dotted}'{nearest(dotted, known)}")
+        if any(a.many for a in path._steps.attributes):
+            raise UsageError(f"{path._steps} is a list: it has no order and no extreme")
+        if path._last.is_link and path._last.target_class().natural_key:
+            path = getattr(path, path._last.target_class().natural_key)
         steps: Steps = path._steps
         return steps
 
@@ -201,8 +289,8 @@ class Query:
 
     def _extreme(self, name: str, sign: str) -> Any:
         known = Compare(self._steps(name), "!=", None)
-        some = known if self.condition is None else Both(self.condition, known)
-        return next(iter(Query(self.root, some).order_by(sign + name).limit(1)), None)
+        some = self & Query(self.root, known)
+        return next(iter(some.order_by(sign + name).limit(1)), None)
 
     def project_only(self) -> "Query":
         """Narrow to the objects of the current project."""
@@ -220,21 +308,26 @@ class Query:
 
     def exists(self) -> bool:
         """Whether there is any such object."""
-        return bool(current().page(self.root, self.condition, (), 0, 1))
+        return self._limit != 0 and bool(current().page(self.root, self.condition, (), 0, 1))
 
     def __len__(self) -> int:
         count = current().count(self.root, self.condition)
         return count if self._limit is None else min(count, self._limit)
 
     def __iter__(self) -> Iterator[Any]:
-        session, start = current(), 0
-        while self._limit is None or start < self._limit:
-            rows = PAGE_ROWS if self._limit is None else min(PAGE_ROWS, self._limit - start)
-            page = session.page(self.root, self.condition, self._order, start, rows)
+        """The objects that the query finds now, in pages; later changes neither add nor hide any."""
+        session = current()
+        rows = PAGE_ROWS if self._limit is None else min(PAGE_ROWS, self._limit)
+        page = session.page(self.root, self.condition, self._order, 0, rows)
+        if len(page) < PAGE_ROWS:
             yield from page
-            if len(page) < rows:
-                return
-            start += rows
+            return
+        seen = {instance.object_id for instance in page}
+        rest = session.ids(self.root, self.condition, self._order, self._limit)
+        rest = [object_id for object_id in rest if object_id not in seen]
+        yield from page
+        for start in range(0, len(rest), PAGE_ROWS):
+            yield from session.load_many(self.root, rest[start : start + PAGE_ROWS]).values()
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
@@ -243,9 +336,10 @@ class Query:
             low = start if step > 0 else stop + 1
             page = current().page(self.root, self.condition, self._order, low, rows)
             return page[::step]
-        position = index if index >= 0 else len(self) + index
-        page = current().page(self.root, self.condition, self._order, position, 1) if position >= 0 else []
-        if not page or (self._limit is not None and position >= self._limit):
+        position = as_index(index) if index >= 0 else len(self) + as_index(index)
+        possible = 0 <= position < (2**63 if self._limit is None else self._limit)
+        page = current().page(self.root, self.condition, self._order, position, 1) if possible else []
+        if not page:
             raise IndexError(f"the query finds {len(self)} objects; there is no number {index}")
         return page[0]
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from datamodel.attributes import OID_LENGTH, Attribute, all_classes, snake_case
 from datamodel.datatypes import DATATYPES
+from datamodel.errors import UsageError
 
 metadata = sa.MetaData(
     naming_convention={
@@ -54,7 +55,23 @@ def table_of(cls: Any) -> sa.Table:
     for attribute in cls.__own__.values():
         if attribute.name != "object_id" and not attribute.many:
             columns.append(_column(attribute))
-    return sa.Table(table_name(cls), metadata, *columns)
+    return _define(cls, table_name(cls), *columns)
+
+
+def _define(cls: Any, name: str, *columns: Any) -> sa.Table:
+    """A table of a class, in place of the one that an earlier declaration of the same class had.
+
+    Raises
+    ------
+    UsageError
+        The name is taken by something else.
+    """
+    earlier = metadata.tables.get(name)
+    if earlier is not None:
+        if earlier.info.get("class") != cls.__name__:
+            raise UsageError(f"class {cls.__name__} needs a table called '{name}', but that is taken")
+        metadata.remove(earlier)
+    return sa.Table(name, metadata, *columns, info={"class": cls.__name__})
 
 
 def _column(attribute: Attribute) -> sa.Column[Any]:
@@ -74,9 +91,9 @@ def list_table(cls: Any, name: str) -> sa.Table:
         value = oid_column("value", nullable=False, index=True)
     else:
         value = sa.Column("value", DATATYPES[attribute.scalar or ""].sql())
-    return sa.Table(
+    return _define(
+        cls,
         f"{table_name(cls)}__{attribute.column_name}",
-        metadata,
         oid_column("object_id", sa.ForeignKey(above.c.object_id), primary_key=True),
         sa.Column("pos", sa.Integer, primary_key=True),
         value,
@@ -90,9 +107,10 @@ def owner(cls: Any, name: str) -> Any:
 
 def tables_of_classes() -> list[sa.Table]:
     """Every table of every persistent class known to this process, parents first."""
-    tables = []
-    for cls in all_classes():
-        if cls.__own_table__:
-            tables.append(table_of(cls))
-            tables += [list_table(cls, a.name) for a in cls.__own__.values() if a.many]
-    return tables
+    return [table for cls in all_classes() for table in own_tables(cls)]
+
+
+def own_tables(cls: Any) -> list[sa.Table]:
+    """The tables that a class has beside those of its parents."""
+    lists = [list_table(cls, a.name) for a in cls.__own__.values() if a.many]
+    return [table_of(cls), *lists] if cls.__own_table__ else []

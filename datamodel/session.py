@@ -5,7 +5,7 @@ on all, in one statement.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from typing import Any
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from datamodel import compile as compiler
 from datamodel.archive import Archive
-from datamodel.attributes import Attribute, class_named
+from datamodel.attributes import Attribute, class_named, is_current
 from datamodel.context import Caller
 from datamodel.errors import NotFoundError, UsageError
 from datamodel.expressions import Condition, Steps
@@ -43,6 +43,7 @@ class Session:
         self.caller = caller
         self._objects: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._connection: sa.Connection | None = None
+        self._undo: list[Callable[[], None]] = []
         self._tokens: list[Token[Session | None]] = []
 
     def __enter__(self) -> "Session":
@@ -67,12 +68,30 @@ class Session:
         if self._connection is not None:
             yield self._connection
             return
-        with self.archive.database.write() as connection:
-            self._connection = connection
-            try:
-                yield connection
-            finally:
-                self._connection = None
+        try:
+            with self.archive.database.write() as connection:
+                self._connection = connection
+                try:
+                    yield connection
+                finally:
+                    self._connection = None
+        except BaseException:
+            for undo in reversed(self._undo):
+                undo()
+            raise
+        finally:
+            self._undo.clear()
+
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        """Have `undo` called if the transaction under way comes to nothing."""
+        self._undo.append(undo)
+
+    def prepare(self, cls: Any) -> None:
+        """Make sure that the database has the tables of a class, which may have been declared just now."""
+        if not self.archive.has_tables(cls):
+            with self.transaction() as connection:
+                self.on_rollback(self.archive.forget_tables)
+                self.archive.create_tables(connection)
 
     def execute(self, statement: Any) -> list[Any]:
         """All rows of a statement, as mappings."""
@@ -88,6 +107,7 @@ class Session:
         limit: int | None,
     ) -> list[Any]:
         """Objects `offset` to `offset + limit` of a query, loaded together."""
+        self.prepare(cls)
         statement = compiler.rows(cls, condition, self.caller, order).offset(offset)
         if limit is not None:
             statement = statement.limit(limit)
@@ -95,9 +115,18 @@ class Session:
 
     def count(self, cls: Any, condition: Condition | None) -> int:
         """How many visible objects a query finds."""
+        self.prepare(cls)
         found = compiler.ids(cls, condition, self.caller).subquery()
         with self.connection() as connection:
             return int(connection.scalar(sa.select(sa.func.count()).select_from(found)) or 0)
+
+    def ids(
+        self, cls: Any, condition: Condition | None, order: tuple[tuple[Steps, bool], ...], limit: int | None
+    ) -> list[str]:
+        """The identifiers of all objects of a query, in order."""
+        statement = compiler.ordered_ids(cls, condition, self.caller, order).limit(limit)
+        with self.connection() as connection:
+            return list(connection.execute(statement).scalars())
 
     def load(self, cls: Any, object_id: str) -> Any:
         """The object with that identifier.
@@ -114,8 +143,9 @@ class Session:
 
     def load_many(self, cls: Any, object_ids: Iterable[str]) -> dict[str, Any]:
         """The objects with those identifiers, as far as the caller may see them, loaded together."""
+        self.prepare(cls)
         wanted = list(dict.fromkeys(object_ids))
-        found = {oid: self._objects[oid] for oid in wanted if oid in self._objects}
+        found = {oid: o for oid in wanted if (o := self._known(oid)) is not None}
         missing = [oid for oid in wanted if oid not in found]
         names = [a.name for a in cls.__attributes__.values() if not a.many]
         rows = []
@@ -123,23 +153,30 @@ class Session:
             chunk = missing[start : start + PAGE_ROWS]
             rows += self.execute(compiler.by_ids(cls, chunk, self.caller, names))
         loaded = {o.object_id: o for o in self._restore(cls, rows)}
-        everything = {oid: o for oid, o in (found | loaded).items() if isinstance(o, cls)}
-        return {oid: everything[oid] for oid in wanted if oid in everything}
+        everything = found | loaded
+        together = [o for oid in wanted if isinstance(o := everything.get(oid), cls)]
+        _keep_together(together)
+        return {o.object_id: o for o in together}
+
+    def _known(self, object_id: str) -> Any:
+        """The object, if it is in memory and its class was not declared anew since."""
+        instance = self._objects.get(object_id)
+        return instance if instance is not None and is_current(type(instance)) else None
 
     def _restore(self, cls: Any, rows: list[Any]) -> list[Any]:
         page: list[Any] = []
         for row in rows:
             values = dict(row)
             real = self._real_class(cls, values.pop("class_name"))
-            instance = self._objects.get(values["object_id"])
+            instance = self._known(values["object_id"])
             if instance is None:
                 instance = object.__new__(real)
                 instance.__state__ = State(values=values, saved=True, session=self)
                 self._objects[values["object_id"]] = instance
+            else:
+                _refresh(instance, values)
             page.append(instance)
-        for instance in page:
-            if not instance.__state__.page:
-                instance.__state__.page = page
+        _keep_together(page)
         return page
 
     @staticmethod
@@ -154,12 +191,19 @@ class Session:
         """Remember an object that was just committed."""
         self._objects[instance.object_id] = instance
 
+    def discard(self, instance: Any) -> None:
+        """Forget an object whose commit came to nothing."""
+        self._objects.pop(instance.object_id, None)
+
     def complete(self, instance: Any, attribute: Attribute) -> None:
         """Load an attribute that was not loaded yet, on the object and its siblings of the same class."""
         cls = type(instance)
-        siblings = [o for o in instance.__state__.page or [instance] if type(o) is cls]
-        siblings = [o for o in siblings if attribute.name not in o.__state__.values]
-        by_id = {o.__state__.values["object_id"]: o for o in siblings}
+        page = instance.__state__.page or [instance]
+        by_id = {
+            o.__state__.values["object_id"]: o
+            for o in page
+            if attribute.name not in o.__state__.values and _shares(o, cls, attribute)
+        }
         if attribute.many:
             self._complete_list(cls, attribute, by_id)
             return
@@ -169,6 +213,8 @@ class Session:
             for row in self.execute(compiler.by_ids(cls, chunk, self.caller, ["object_id", *names])):
                 state = by_id[row["object_id"]].__state__
                 state.values |= {n: row[n] for n in names if n not in state.values}
+        if attribute.name not in loaded:
+            raise NotFoundError(f"{instance!r} may not be seen any more")
 
     def _complete_list(self, cls: Any, attribute: Attribute, by_id: dict[str, Any]) -> None:
         table = list_table(owner(cls, attribute.name), attribute.name)
@@ -183,22 +229,51 @@ class Session:
     def follow(self, instance: Any, attribute: Attribute) -> None:
         """Replace identifiers by objects in a link (or list of links), on the object and its siblings."""
         name = attribute.name
-        siblings = [o for o in instance.__state__.page or [instance] if name in o.__state__.values]
+        siblings = [
+            o
+            for o in instance.__state__.page or [instance]
+            if name in o.__state__.values and type(o).__attributes__.get(name) == attribute
+        ]
         ids = [oid for o in siblings for oid in _unfollowed(o.__state__.values[name])]
         found = self.load_many(attribute.target_class(), ids)
         for sibling in siblings:
             values = sibling.__state__.values
-            values[name] = _followed(values[name], found)
+            values[name] = _followed(values[name], found, attribute.target_class().__name__)
+
+
+def _shares(other: Any, cls: Any, attribute: Attribute) -> bool:
+    """Whether the attribute of another object is loaded by the same statement as that of a `cls`."""
+    if not attribute.many or type(other) is cls:
+        return type(other) is cls
+    same = type(other).__attributes__.get(attribute.name) == attribute
+    return same and owner(type(other), attribute.name) is owner(cls, attribute.name)
+
+
+def _keep_together(page: list[Any]) -> None:
+    """Have objects completed together from now on, if that is more than each was with before."""
+    for instance in page:
+        if len(instance.__state__.page) < len(page):
+            instance.__state__.page = page
+
+
+def _refresh(instance: Any, values: dict[str, Any]) -> None:
+    """Take over what an object in memory did not know, or what another program may have changed."""
+    state, attributes = instance.__state__, type(instance).__attributes__
+    for name, value in values.items():
+        known = state.values.get(name)
+        mutable = attributes[name].mutable and name not in state.changed
+        if name not in state.values or (mutable and getattr(known, "object_id", known) != value):
+            state.values[name] = value
 
 
 def _unfollowed(value: Any) -> list[str]:
     return [v for v in (value if isinstance(value, list) else [value]) if isinstance(v, str)]
 
 
-def _followed(value: Any, found: dict[str, Any]) -> Any:
+def _followed(value: Any, found: dict[str, Any], class_name: str) -> Any:
     if isinstance(value, list):
-        return [_followed(v, found) for v in value]
-    return found.get(value) or Restricted(value) if isinstance(value, str) else value
+        return [_followed(v, found, class_name) for v in value]
+    return found.get(value) or Restricted(value, class_name) if isinstance(value, str) else value
 
 
 def _chunks(ids: list[str]) -> Iterator[list[str]]:

@@ -68,11 +68,12 @@ class Store:
         UsageError
             The name is not a plain file name, or exists with other bytes.
         """
+        source = path
         if keep or path.parent != self.staging:
-            copy = self.aside()
-            shutil.copyfile(path, copy)
-            path = copy
+            path = self.aside()
         try:
+            if path is not source:
+                shutil.copyfile(source, path)
             size, sha256 = digest(path)
             _sync(path)
             crash.reach(STAGED)
@@ -85,6 +86,7 @@ class Store:
 
     def _link(self, path: Path, target: Path, sha256: str) -> None:
         target.parent.mkdir(exist_ok=True)
+        _sync(self.files)
         path.chmod(0o444)
         try:
             os.link(path, target)  # never overwrites
@@ -97,7 +99,9 @@ class Store:
 
     def _place(self, filename: str) -> Path:
         if not _NAME.fullmatch(filename):
-            raise UsageError(f"'{filename[:100]}' is not a file name of the store")
+            raise UsageError(
+                f"'{filename[:100]}' is not a file name of the store: expected letters, digits and # . _ + -"
+            )
         return self.files / hashlib.sha256(filename.encode()).hexdigest()[:2] / filename
 
     def path(self, filename: str, sha256: str = "") -> Path:

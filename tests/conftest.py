@@ -9,11 +9,15 @@ import pwd
 import shutil
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.config import Config
 
 ON_POSTGRESQL = os.environ.get("VO_TEST_DATABASE", "sqlite") == "postgresql"
 
@@ -76,3 +80,53 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         with admin.connect() as connection:
             connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))
         admin.dispose()
+
+
+class FrozenClock:
+    """A clock that stands still at 2026-01-01 until a test moves it on."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 1)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **step: float) -> datetime:
+        """Move on by the arguments of `timedelta`."""
+        self.now += timedelta(**step)
+        return self.now
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """The clock of `archive`; ``clock.advance(days=1)`` moves it on."""
+    return FrozenClock()
+
+
+@pytest.fixture
+def archive(database_url: str, tmp_path: Path, clock: FrozenClock) -> Iterator[Archive]:
+    """A prepared archive: accounts A and B are members of project P, C of project Q."""
+    opened = Archive(Config(archive=tmp_path / "archive", database_url=database_url, project="P"), clock)
+    opened.prepare()
+    for account, project in (("A", "P"), ("B", "P"), ("C", "Q")):
+        opened.add_account(account, project)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def statements(archive: Archive) -> Iterator[Callable[[], int]]:
+    """How many statements the archive's database was sent since the last time one asked."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        sent.append(statement)
+
+    def count() -> int:
+        number = len(sent)
+        sent.clear()
+        return number
+
+    sa.event.listen(archive.database.engine, "before_cursor_execute", note)
+    yield count
+    sa.event.remove(archive.database.engine, "before_cursor_execute", note)
