@@ -119,10 +119,12 @@ def _data_bytes(header: fits.Header, index: int, limits: FitsLimits) -> int:
         return 0
     groups, extra = integer(header, "GCOUNT", 1), integer(header, "PCOUNT", 0)
     size: int = abs(bitpix) // 8 * groups * (extra + math.prod(axes))
-    if size > limits.max_bytes:
+    is_table = str(header.get("XTENSION", "")).strip() in ("BINTABLE", "TABLE")
+    if size > limits.max_bytes or (math.prod(axes) > limits.max_pixels and not is_table):
         shape = " x ".join(map(str, axes[:6]))
         raise NotUnderstoodError(
-            f"HDU {index} declares {shape} values, {size} bytes: expected at most {limits.max_bytes}"
+            f"HDU {index} declares {shape} values, {size} bytes: expected at most {limits.max_pixels} pixels "
+            f"and {limits.max_bytes} bytes"
         )
     return size
 

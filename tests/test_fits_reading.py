@@ -293,6 +293,12 @@ def test_every_truncation_of_a_file_is_refused_or_read_whole(tmp_path):
             open_raw(put(tmp_path, whole[:length]))
 
 
+def test_an_image_of_too_many_pixels_is_refused_before_it_is_inflated(tmp_path):
+    path = put(tmp_path, gzip.compress(image_header(1000, 1000)))
+    with pytest.raises(NotUnderstoodError, match="HDU 0 declares 1000 x 1000 values"):
+        open_raw(path, FitsLimits(max_pixels=999_999))
+
+
 def test_many_units_are_refused(tmp_path):
     extension = block("XTENSION= 'IMAGE   '", "BITPIX  = 8", "NAXIS   = 0", "PCOUNT  = 0", "GCOUNT  = 1")
     path = put(tmp_path, image_header(8, 6) + bytes(2880) + extension * 20)
