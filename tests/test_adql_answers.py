@@ -4,6 +4,7 @@ import ast
 import math
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,8 @@ from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.translate import translate
 
-CASES = [
-    pytest.param(*case.split("\n--> "), id=f"{path.stem}-{number}")
-    for path in sorted((Path(__file__).parent / "adql").glob("*.sql"))
-    for number, case in enumerate(path.read_text().strip().split("\n\n"), 1)
-]
+CASES = sorted((Path(__file__).parent / "adql").glob("*.sql"))
+"""Files of queries, each followed by a line ``--> rows``; queries are apart by an empty line."""
 
 METADATA = sa.MetaData()
 STARS = sa.Table(
@@ -133,14 +131,19 @@ def _alike(found: object, expected: object) -> bool:
     return type(found) is type(expected) and found == expected
 
 
-@pytest.mark.parametrize(("query", "expected"), CASES)
-def test_a_query_gives_the_rows_and_types_beside_it(database: Database, query: str, expected: str) -> None:
-    if expected == "ERROR":
-        with pytest.raises(AdqlError):
-            translate(query, CATALOGUE, ANONYMOUS)
-        return
-    found = answer(database, query)
-    assert _alike(found, ast.literal_eval(expected)), found
+def _outcome(database: Database, query: str) -> object:
+    try:
+        return answer(database, query)
+    except AdqlError:
+        return "ERROR"
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
+def test_queries_give_the_rows_and_types_beside_them(database: Database, path: Path) -> None:
+    for case in path.read_text().strip().split("\n\n"):
+        query, expected = case.split("\n--> ")
+        found = _outcome(database, query)
+        assert _alike(found, ast.literal_eval(expected)), query
 
 
 @pytest.fixture
@@ -174,12 +177,9 @@ WRITINGS = [
 ]
 
 
-@pytest.mark.parametrize("writing", WRITINGS)
-def test_a_cone_in_every_writing_finds_what_astropy_finds(
-    positions: tuple[Database, SkyCoord], writing: str
-) -> None:
+def test_a_cone_in_every_writing_finds_what_astropy_finds(positions: tuple[Database, SkyCoord]) -> None:
     database, sky = positions
-    for ra, dec, radius in CONES:
+    for writing, (ra, dec, radius) in product(WRITINGS, CONES):
         where = writing.format(*((ra, dec, radius) if "{1}" not in writing else ("", ra, dec, radius)))
         inside = sky.separation(SkyCoord(ra, dec, unit="deg")).deg < radius
         assert answer(database, f"SELECT id FROM positions WHERE {where} ORDER BY id") == list(
@@ -196,9 +196,10 @@ def test_a_cone_on_indexed_columns_uses_the_index(writing: str) -> None:
 
 def test_a_crossmatch_on_distance_finds_what_astropy_finds(positions: tuple[Database, SkyCoord]) -> None:
     database, sky = positions
-    query = "SELECT COUNT(*) FROM positions a JOIN positions b ON DISTANCE(a.ra, a.dec, b.ra, b.dec) < 0.01"
-    separations = sky[:, None].separation(sky[None, :]).deg
-    assert answer(database, query) == [int((separations < 0.01).sum())]
+    query = """SELECT COUNT(*) FROM positions a JOIN positions b ON DISTANCE(a.ra, a.dec, b.ra, b.dec) < 0.1
+               WHERE MOD(a.id, 10) = 0"""
+    separations = sky[::10, None].separation(sky[None, :]).deg
+    assert answer(database, query) == [int((separations < 0.1).sum())]
 
 
 def test_a_polygon_and_a_box_contain_what_the_plane_says_near_the_equator(

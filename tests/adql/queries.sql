@@ -41,7 +41,7 @@ SELECT plate FROM plates WHERE NOT EXISTS (SELECT * FROM stars WHERE stars.plate
 --> [30]
 
 SELECT plate, (SELECT MAX(id) FROM stars s WHERE s.plate = p.plate) AS last FROM plates p ORDER BY plate
---> ERROR
+--> 'ERROR'
 
 SELECT plate, (SELECT MAX(id) FROM stars s WHERE s.plate = p.plate) AS latest FROM plates p ORDER BY plate
 --> [(10, 2), (20, 4), (30, None)]
@@ -105,3 +105,15 @@ WITH faint AS (SELECT id, mag FROM stars WHERE mag > 2), pale (n) AS (SELECT id 
 
 SELECT TOP 1 id + 1 FROM stars UNION SELECT 0.5 FROM stars ORDER BY 1
 --> [0.5, 2.0]
+
+SELECT plate FROM plates p WHERE EXISTS (SELECT DISTINCT TOP 1 id FROM stars s WHERE s.plate = p.plate) ORDER BY plate
+--> [10, 20]
+
+SELECT plate FROM plates p WHERE 1 IN (SELECT id FROM stars s WHERE s.plate = p.plate UNION SELECT id FROM stars s WHERE s.plate + 10 = p.plate) ORDER BY plate
+--> [10, 20]
+
+SELECT plate FROM plates p WHERE EXISTS (SELECT DISTINCT id FROM stars s WHERE s.plate = p.plate ORDER BY id) ORDER BY plate
+--> 'ERROR'
+
+SELECT id FROM stars s WHERE EXISTS (SELECT plate FROM plates p WHERE p.plate = s.plate AND EXISTS (SELECT id FROM stars t WHERE t.plate = p.plate AND t.id > s.id)) ORDER BY id
+--> [1, 3]

@@ -8,6 +8,9 @@ from vo_server.tap.adql.errors import AdqlError, Position
 MAX_LENGTH = 1_000_000
 """Longest query in characters."""
 
+MAX_TOKENS = 100_000
+"""Most words, literals and signs in one query."""
+
 MAX_LITERALS = 30_000
 """Most literals in one query; each becomes a bind parameter, and SQLite has room for 32766."""
 
@@ -19,7 +22,7 @@ _TOKEN = re.compile(
   | (?P<integer>[0-9]+)
   | (?P<string>'(?:[^']|'')*')
   | (?P<delimited>"(?:[^"]|"")*")
-  | (?P<sign>\|\||<>|!=|<=|>=|[-+*/=<>(),.;])
+  | (?P<sign>\|\||<>|!=|<=|>=|/(?!\*)|[-+*=<>(),.;])
     """,
     re.VERBOSE,
 )
@@ -87,6 +90,8 @@ def tokens(text: str, max_length: int = MAX_LENGTH) -> list[Token]:
         if kind != "space":
             found.append(_token(kind, body, at))
             literals += kind in ("integer", "number", "string")
+            if len(found) > MAX_TOKENS:
+                raise AdqlError(at, f"a query has at most {MAX_TOKENS} words and signs")
         if "\n" in body:
             line += body.count("\n")
             line_start = offset + body.rindex("\n") + 1

@@ -20,6 +20,7 @@ from vo_server.tap.adql.tree import (
     TableName,
     With,
 )
+from vo_server.tap.adql.words import FOREIGN_CLAUSES
 
 _JOIN_WORDS = ("NATURAL", "INNER", "LEFT", "RIGHT", "FULL", "JOIN")
 
@@ -173,6 +174,8 @@ class Parser(Expressions):
     def _alias(self) -> Name | None:
         if self.accept("AS"):
             return self.name("a name after AS")
+        if self.token.word in FOREIGN_CLAUSES and self.ahead().kind == "integer":
+            raise self.error("another clause")
         return self.name("a name") if self.at_name() else None
 
     def _sources(self) -> Node:

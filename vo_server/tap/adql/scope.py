@@ -79,11 +79,14 @@ class Scope:
         The scope of the query around this one.
     grouped
         Keys of the GROUP BY expressions.
+    reaches_out
+        Whether a column of a query around this one has been asked for.
     """
 
     relation: Relation
     parent: "Scope | None" = None
     grouped: set[Any] = field(default_factory=set)
+    reaches_out: bool = False
 
     def column(self, name: ColumnName) -> Value:
         """What a column name means, here or in a query around this one.
@@ -102,6 +105,7 @@ class Scope:
             if found:
                 tables = ", ".join(sorted(t for v in found for t in v.loose))
                 raise AdqlError(name.at, f"ambiguous column '{name.shown}'; there are {tables}")
+            scope.reaches_out = scope.parent is not None
             scope = scope.parent
         raise self._unknown(name)
 

@@ -36,13 +36,17 @@ class Answer:
         Described; names are unique.
     top
         Rows at the most, where the query says so.
-    constants
-        Per column, the constant it is, or empty.
+    plain
+        Whether it is a SELECT without order, TOP or OFFSET, which can stand beside UNION as it is.
+    correlated
+        Whether it needs columns of a query around it.
     """
 
     select: Statement
     columns: tuple[Column, ...]
     top: int | None = None
+    plain: bool = False
+    correlated: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -129,10 +133,14 @@ class Statements:
         if having is not None:
             statement = statement.having(having.sql)
         if select.distinct:
-            answer = Answer(statement.distinct(), columns)
-            return _wrapped(answer, query, select.top) if _is_bounded(query, select) else answer
+            statement = statement.distinct()
+        if select.distinct and query.order:
+            answer = Answer(statement, columns, correlated=scope.reaches_out)
+            return _wrapped(answer, query, select.top)
         terms = [_ordered(v, o.descending) for v, o in zip(order, query.order, strict=True)]
-        return Answer(_limited(statement.order_by(*terms), query.offset, select.top), columns, select.top)
+        plain = not (terms or select.top is not None or query.offset is not None)
+        statement = _limited(statement.order_by(*terms) if terms else statement, query.offset, select.top)
+        return Answer(statement, columns, select.top, plain, scope.reaches_out)
 
     def _where(self, select: tree.Select, scope: Scope) -> Value | None:
         return Resolver(scope, self.answer, "WHERE").value(select.where) if select.where else None
@@ -156,11 +164,13 @@ class Statements:
                     node.at, f"{operation.operator} joins queries of as many columns, found {widths}"
                 )
         columns = tuple(_united(operation, answers, i) for i in range(len(first.columns)))
-        operands = [_operand(a, columns) for a in answers]
+        operands = [_operand(n.at, a, columns) for a, n in zip(answers, operation.operands, strict=True)]
         if operation.all and operation.operator != "UNION":
+            for answer, node in zip(answers, operation.operands, strict=True):
+                _check_alone(node.at, answer)
             return Answer(_with_multiplicity(operation, operands, first.labels), columns)
         joined = _SET_OPERATIONS[operation.operator, operation.all](*operands)
-        return Answer(joined, columns)
+        return Answer(joined, columns, correlated=any(a.correlated for a in answers))
 
     _BODIES: ClassVar[dict[type[tree.Node], Callable[..., Answer]]] = {
         tree.Select: _plain_select,
@@ -228,10 +238,6 @@ def _check_groups(select: tree.Select, values: list[Value | None], grouped: bool
             raise AdqlError(value.at, f"'{names}' must be in GROUP BY or inside an aggregate")
 
 
-def _is_bounded(query: tree.Query, select: tree.Select) -> bool:
-    return bool(query.order) or query.offset is not None or select.top is not None
-
-
 def _limited(statement: Any, offset: int | None, top: int | None) -> Any:
     """OFFSET applies before TOP (ADQL 2.1 section 4.10)."""
     if top is not None:
@@ -241,6 +247,7 @@ def _limited(statement: Any, offset: int | None, top: int | None) -> Any:
 
 def _wrapped(inner: Answer, query: tree.Query, top: int | None = None) -> Answer:
     """The rows of a query, ordered by its result columns and cut."""
+    _check_alone(query.at, inner)
     rows = inner.select.subquery()
     scope = Scope(Relation(rows, [], []))
     names = set(range(len(inner.columns)))
@@ -257,6 +264,14 @@ def _wrapped(inner: Answer, query: tree.Query, top: int | None = None) -> Answer
         terms.append(_ordered(value, order.descending))
     statement = sa.select(*(rows.c[label].label(label) for label in inner.labels)).order_by(*terms)
     return Answer(_limited(statement, query.offset, top), inner.columns, top)
+
+
+def _check_alone(at: Position, answer: Answer) -> None:
+    """Refuse what would need a lateral join."""
+    if answer.correlated:
+        raise AdqlError(
+            at, "a query with DISTINCT and ORDER BY, or in UNION and the like with TOP, stands alone"
+        )
 
 
 def _no_query(query: tree.Query, scope: Scope) -> Answer:
@@ -280,8 +295,11 @@ def _united(operation: tree.SetOperation, answers: list[Answer], index: int) -> 
     return column if len({s.column.unit for s in samples}) == 1 else replace(column, unit=None)
 
 
-def _operand(answer: Answer, columns: tuple[Column, ...]) -> sa.Select[Any]:
+def _operand(at: Position, answer: Answer, columns: tuple[Column, ...]) -> Any:
     """An operand as a SELECT without order, limit or parentheses, which SQLite does not take there."""
+    if answer.plain and [c.type for c in answer.columns] == [c.type for c in columns]:
+        return answer.select
+    _check_alone(at, answer)
     rows = answer.select.subquery()
     return sa.select(*(_as_type(rows.c[a], c).label(a) for a, c in zip(answer.labels, columns, strict=True)))
 
@@ -291,7 +309,7 @@ def _as_type(value: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[A
 
 
 def _with_multiplicity(
-    operation: tree.SetOperation, operands: list[sa.Select[Any]], labels: tuple[str, ...]
+    operation: tree.SetOperation, operands: list[Any], labels: tuple[str, ...]
 ) -> sa.Select[Any]:
     """``EXCEPT ALL`` and ``INTERSECT ALL``: equal rows are told apart by a number, dropped afterwards."""
     numbered = []

@@ -22,7 +22,7 @@ def is_integer(value: Value) -> bool:
     return value.column.type in _INTEGERS
 
 
-def literal(at: Position, value: float | str | datetime | bool | None, **meta: Any) -> Value:
+def literal(at: Position, value: int | float | str | datetime | bool | None, **meta: Any) -> Value:
     """A constant, as a bind parameter of a known type."""
     kind = _literal_type(value)
     sql: sa.ColumnElement[Any] = sa.null()
@@ -33,7 +33,7 @@ def literal(at: Position, value: float | str | datetime | bool | None, **meta: A
     return Value(at, sql, Column("", kind, **meta), ("literal", kind, value), constant=(value,))
 
 
-def _literal_type(value: float | str | datetime | bool | None) -> str:
+def _literal_type(value: int | float | str | datetime | bool | None) -> str:
     if isinstance(value, bool):
         return "BOOLEAN"
     if isinstance(value, int):
