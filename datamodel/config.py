@@ -40,6 +40,9 @@ class Config:
     threads: int = setting(8, "threads per server process")
     processes: int = setting(1, "server processes")
     project: str = setting("demo", "project in which objects are made where none is said")
+    level: int = setting(
+        4, "privileges 1 to 5 at which objects are ingested and made from the command line and the prompt"
+    )
     instruments: str = setting("", "folder with a site's own instrument files, besides the shipped ones")
     workers: int = setting(2, "processes that run recipes")
     maxrec: int = setting(100_000, "rows in an answer where MAXREC is not given")

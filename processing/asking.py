@@ -59,7 +59,11 @@ def _the_exposure(cls: Any, keys: dict[str, Any]) -> Any:
     """The one exposure of a night that fits the keys."""
     instrument, chip = _instrument_and_chip(cls, keys)
     start, end = _span(instrument, keys)
-    query = (RawScienceFrame.chip == chip) & (RawScienceFrame.DATE_OBS >= start) & (RawScienceFrame.DATE_OBS < end)
+    query = (
+        (RawScienceFrame.chip == chip)
+        & (start <= RawScienceFrame.DATE_OBS)
+        & (end > RawScienceFrame.DATE_OBS)
+    )
     if "filter" in keys:
         query &= RawScienceFrame.filter == _filter(instrument, keys["filter"])
     found = list(query.order_by("DATE_OBS").limit(50))
@@ -151,4 +155,6 @@ def _when(keys: dict[str, Any]) -> tuple[date | None, datetime | None]:
             return date.fromisoformat(str(given)), None
         return None, datetime.fromisoformat(str(given).removesuffix("Z")).replace(tzinfo=None)
     except ValueError:
-        raise UsageError(f"date '{given}' is neither a night '2003-02-14' nor an instant in ISO 8601") from None
+        raise UsageError(
+            f"date '{given}' is neither a night '2003-02-14' nor an instant in ISO 8601"
+        ) from None

@@ -60,7 +60,9 @@ class Claim:
         }
         try:
             with archive.database.write() as connection:
-                found = connection.execute(sa.select(claim).where(claim.c.derivation_key == self.key)).mappings()
+                found = connection.execute(
+                    sa.select(claim).where(claim.c.derivation_key == self.key)
+                ).mappings()
                 held = found.first()
                 if held is not None:
                     if held["expires"] > now and _alive(held):

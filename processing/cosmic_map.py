@@ -13,8 +13,8 @@ from processing.bias_frame import BiasFrame
 from processing.cold_pixel_map import ColdPixelMap
 from processing.declarations import IF_INPUTS_EXIST, parameter, role
 from processing.hot_pixel_map import HotPixelMap
-from processing.master_flat_frame import MasterFlatFrame
 from processing.masks import together
+from processing.master_flat_frame import MasterFlatFrame
 from processing.raw_pixels import raw_pixels
 from processing.read_noise import ReadNoise
 from processing.target import ProcessTarget

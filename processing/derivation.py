@@ -118,7 +118,7 @@ def _belong(session: Session, product: Any, inputs: dict[str, Any]) -> None:
     if session.caller.level < product._privileges:
         product._privileges = session.caller.level
     product._project = next((u._project for u in used), None)
-    if product.imstat is not None:
+    if getattr(product, "imstat", None) is not None:
         product.imstat._privileges, product.imstat._project = product._privileges, product._project
 
 

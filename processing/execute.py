@@ -99,7 +99,9 @@ class Execution:
             self.results[id(node)] = node.existing
             return True
         if node.missing:
-            self._settle_failure(node, MissingInputError(f"cannot make {_title(node)}: {'; '.join(node.missing)}"))
+            self._settle_failure(
+                node, MissingInputError(f"cannot make {_title(node)}: {'; '.join(node.missing)}")
+            )
             return True
         return self._decide(node)
 
@@ -205,7 +207,9 @@ class Execution:
             return
         log.warning("a worker was lost while making %s; trying again", _title(job.node))
         job.order.target.unlink(missing_ok=True)
-        self._jobs[self.workers.submit(job.order)] = _Job(job.node, job.key, job.claim, job.order, job.tries + 1)
+        self._jobs[self.workers.submit(job.order)] = _Job(
+            job.node, job.key, job.claim, job.order, job.tries + 1
+        )
 
     def _keep(self, job: _Job, made: Made) -> None:
         node = job.node
@@ -213,8 +217,8 @@ class Execution:
         try:
             product = new_object(self.session, node, inputs, job.key, made)
             with self.session.transaction() as connection:
+                node.cls.keep(product, made.table, connection)
                 product.commit()
-                node.cls.committed(product, made.table, connection)
                 job.claim.release(connection)
         except BaseException:
             job.claim.release()

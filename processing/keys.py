@@ -29,7 +29,7 @@ class Keys:
         """The keys as far as `cls` has them."""
         return replace(
             self,
-            filter=self.filter if cls.needs_filter else None,
+            filter=self.filter if cls.needs_filter or cls.of_exposure else None,
             raw=self.raw if cls.of_exposure else None,
         )
 

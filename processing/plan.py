@@ -77,15 +77,19 @@ class Node:
             yield from child.walk(seen)
         yield self
 
-    def tree(self, depth: int = 0, name: str = "") -> str:
-        """The plan as indented text, for people."""
+    def tree(self, depth: int = 0, name: str = "", seen: set[int] | None = None) -> str:
+        """The plan as indented text, for people; what stands there already is not told again."""
+        seen = set() if seen is None else seen
         label = f"{name}: {self.cls.__name__}" if name else self.cls.__name__
         note = f"  [{', '.join(map(str, self.reasons))}]" if self.reasons else ""
         note += f"  [{'; '.join(self.missing)}]" if self.missing and self.existing is None else ""
         lines = [f"{'  ' * depth}{label} ({self.status}){note}  {self.keys}"]
+        if id(self) in seen:
+            return f"{lines[0]}  (as above)"
+        seen.add(id(self))
         for role_name, given in self.inputs.items():
             if isinstance(given, Node):
-                lines.append(given.tree(depth + 1, role_name))
+                lines.append(given.tree(depth + 1, role_name, seen))
             else:
                 count = "null" if given is None else len(given) if isinstance(given, list) else given.filename
                 lines.append(f"{'  ' * (depth + 1)}{role_name}: {count}")
@@ -187,7 +191,10 @@ class Planner:
     def _raw_input(self, cls: Any, declared: role, keys: Keys, file: InstrumentFile) -> tuple[Any, str]:
         target = declared.attribute.target_class()
         if not declared.attribute.many:
-            return keys.raw, "" if keys.raw is not None and keys.raw.is_valid > 0 else "the exposure is invalid"
+            return (
+                keys.raw,
+                "" if keys.raw is not None and keys.raw.is_valid > 0 else "the exposure is invalid",
+            )
         night = file.night_of(keys.instant)
         start, end = file.window(cls.__name__, night)
         identity = (target, *_ids(keys), start, end)

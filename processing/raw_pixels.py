@@ -1,7 +1,6 @@
 """The pixels of a raw frame as recipes want them: overscan corrected and trimmed."""
 
 import re
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray

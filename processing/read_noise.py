@@ -15,9 +15,13 @@ MEASURED, NOMINAL = "measured", "nominal"
 class ReadNoise(CalibrationTarget, BaseFrame):
     """Read noise of a chip (521); new raw frames do not outdate it."""
 
-    raw_bias_frames = role("The raw bias frames it was measured on, two at the most", [RawBiasFrame], forgives_new=True)
+    raw_bias_frames = role(
+        "The raw bias frames it was measured on, two at the most", [RawBiasFrame], forgives_new=True
+    )
     read_noise = persistent("Read noise", float, unit="adu", ucd="instr.det.noise")
-    read_noise_error = persistent("Error of the read noise; null where nominal", float, unit="adu", ucd="stat.error")
+    read_noise_error = persistent(
+        "Error of the read noise; null where nominal", float, unit="adu", ucd="stat.error"
+    )
     bias_level = persistent("Mean level of the pair", float, unit="adu", ucd="instr.param")
     grade = persistent("measured, or nominal where no pair could tell", str, ucd="meta.code.qual")
 
@@ -58,9 +62,16 @@ class ReadNoise(CalibrationTarget, BaseFrame):
         if previous is None or previous["read_noise"] is None:
             return set()
         change = abs(values["read_noise"] - previous["read_noise"])
-        return {"READNOISE_DIFFERENCE_TOO_HIGH"} if change > parameters.MAXIMUM_READNOISE_DIFFERENCE else set()
+        return (
+            {"READNOISE_DIFFERENCE_TOO_HIGH"} if change > parameters.MAXIMUM_READNOISE_DIFFERENCE else set()
+        )
 
 
 def _nominal(inputs: Any, level: float) -> Product:
-    values = {"read_noise": inputs.chip.read_noise, "read_noise_error": None, "bias_level": level, "grade": NOMINAL}
+    values = {
+        "read_noise": inputs.chip.read_noise,
+        "read_noise_error": None,
+        "bias_level": level,
+        "grade": NOMINAL,
+    }
     return Product(values=values)

@@ -56,7 +56,9 @@ def _named_in(tree: ast.AST, owner: Any) -> list[Any]:
             module = scope.get(node.value.id)
             value = getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
         value = inspect.unwrap(value) if callable(value) else value
-        if isinstance(value, FunctionType) or (isinstance(value, type) and not hasattr(value, "__persistent__")):
+        if isinstance(value, FunctionType) or (
+            isinstance(value, type) and not hasattr(value, "__persistent__")
+        ):
             found.append(value)
     return found
 
@@ -67,7 +69,11 @@ class _Bare(ast.NodeTransformer):
     def _bare(self, node: Any) -> Any:
         self.generic_visit(node)
         first = node.body[0] if node.body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+        if (
+            isinstance(first, ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ):
             node.body = node.body[1:] or [ast.Pass()]
         return node
 

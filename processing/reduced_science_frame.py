@@ -28,8 +28,12 @@ class ReducedScienceFrame(ProcessTarget, BaseFrame):
     cold_pixels = role("Map of cold pixels that were filled in", ColdPixelMap, planned=IF_INPUTS_EXIST)
     flat = role("The master flat it was divided by", MasterFlatFrame)
     astrom = persistent("Nominal world coordinates", Astrom)
-    ra = persistent("Right ascension of the centre of the chip, ICRS", float, unit="deg", ucd="pos.eq.ra;meta.main")
-    dec = persistent("Declination of the centre of the chip, ICRS", float, unit="deg", ucd="pos.eq.dec;meta.main")
+    ra = persistent(
+        "Right ascension of the centre of the chip, ICRS", float, unit="deg", ucd="pos.eq.ra;meta.main"
+    )
+    dec = persistent(
+        "Declination of the centre of the chip, ICRS", float, unit="deg", ucd="pos.eq.dec;meta.main"
+    )
     hpx29 = persistent(
         "HEALPix number of the centre, order 29, NESTED, ICRS", int, ucd="pos.healpix", indexed=True
     )
@@ -46,7 +50,12 @@ class ReducedScienceFrame(ProcessTarget, BaseFrame):
         hot, cold = (m.image if m is not None else None for m in (inputs.hot_pixels, inputs.cold_pixels))
         reduced = reduce_science(pixels, inputs.bias.image, inputs.flat.image, hot, cold)
         raw = inputs.raw
-        observed = {"BUNIT": "adu", "EXPTIME": raw.EXPTIME, "DATE-OBS": raw.DATE_OBS.isoformat(), "OBJECT": raw.OBJECT}
+        observed = {
+            "BUNIT": "adu",
+            "EXPTIME": raw.EXPTIME,
+            "DATE-OBS": raw.DATE_OBS.isoformat(),
+            "OBJECT": raw.OBJECT,
+        }
         return Product(
             image=reduced.image,
             values={"ra": raw.ra, "dec": raw.dec, "hpx29": raw.hpx29},

@@ -41,7 +41,7 @@ def select(cls: Any, keys: Keys) -> Any | None:
 def raw_frames(cls: Any, keys: Keys, start: Any, end: Any) -> list[Any]:
     """The valid raw frames of one chip (and filter) that were exposed in ``[start, end)``, in order of time."""
     query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip) & (cls.is_valid > 0)
-    query &= (cls.DATE_OBS >= start) & (cls.DATE_OBS < end)
+    query &= (start <= cls.DATE_OBS) & (end > cls.DATE_OBS)
     if keys.filter is not None:
         query &= cls.filter == keys.filter
     return list(query.order_by("DATE_OBS", "object_id"))

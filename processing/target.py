@@ -58,8 +58,8 @@ class ProcessTarget:
         return ""
 
     @staticmethod
-    def committed(product: Any, table: Any, connection: Any) -> None:
-        """Add rows of a catalogue in the transaction that keeps the product."""
+    def keep(product: Any, table: Any, connection: Any) -> None:
+        """Add rows of a catalogue in the transaction that keeps the product, just before it is committed."""
 
     @classmethod
     def get(cls, *, progress: Progress | None = None, **keys: Any) -> Any:

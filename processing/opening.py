@@ -1,0 +1,38 @@
+"""How a program opens an archive: with every class and table in it, as the account that runs it."""
+
+import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from datamodel.archive import Archive
+from datamodel.config import Config
+from datamodel.context import SERVICE_ACCOUNT, Caller
+from datamodel.session import Session
+from processing.classes import TABLES
+
+
+def open_archive(config: Config) -> Archive:
+    """An archive with all its tables; made where there is none yet."""
+    archive = Archive(config)
+    archive.prepare(TABLES)
+    archive.add_account(SERVICE_ACCOUNT)
+    return archive
+
+
+def operator(archive: Archive) -> Caller:
+    """The account that runs this program, in the configured project and at the configured level."""
+    config = archive.config
+    name = getpass.getuser()
+    archive.add_account(name, config.project)
+    return archive.caller(name, config.project, config.level)
+
+
+@contextmanager
+def session_of(config: Config) -> Iterator[Session]:
+    """An open archive in the hands of its operator; closed at the end of the block."""
+    archive = open_archive(config)
+    try:
+        with Session(archive, operator(archive)) as session:
+            yield session
+    finally:
+        archive.close()

@@ -1,0 +1,67 @@
+"""The demonstration: a simulated survey of a real sky, ingested and served."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from datamodel.attributes import class_named
+from datamodel.config import Config
+from processing.ingest import find_files, ingest
+from processing.opening import session_of
+from processing.simulator import SurveyPlan, exposures, write_survey
+from vo_server.serve import serve
+
+log = logging.getLogger("vo_server.demo")
+
+H_PERSEI = (34.75, 57.13)
+"""Right ascension and declination of h Persei, in degrees."""
+
+
+def demo(config: Config, plan: SurveyPlan | None = None) -> int:
+    """Make what is missing of the survey, ingest it and serve; what is there already is used again."""
+    config = replace(config, title=config.title if config.title != Config.title else "h and chi Persei, live")
+    prepare(config, plan or SurveyPlan())
+    return serve(config, announce=lambda base_url: announce(config, base_url))
+
+
+def prepare(config: Config, plan: SurveyPlan) -> None:
+    """Simulate and ingest, as far as that has not been done."""
+    raw, truth = config.archive / "demo" / "raw", config.archive / "demo" / "truth"
+    wanted = len(exposures(plan))
+    if len(_files(raw)) < wanted:
+        with tqdm(total=wanted, desc="simulating", unit="exposure", disable=None) as bar:
+            write_survey(
+                plan, raw, truth, config.workers, progress=lambda done, _total: bar.update(done - bar.n)
+            )
+    files = _files(raw)
+    with (
+        session_of(config) as session,
+        tqdm(total=len(files), desc="ingesting", unit="file", disable=None) as bar,
+    ):
+        summary = ingest(session, files, progress=lambda _name: bar.update())
+    log.info("%s", summary)
+
+
+def _files(folder: Path) -> list[Path]:
+    return list(find_files([folder])) if folder.is_dir() else []
+
+
+def announce(config: Config, base_url: str) -> None:
+    """Print where the archive is, three queries to try, and that it is ready."""
+    with session_of(config):
+        raw_class = class_named("RawScienceFrame")
+        exposure = raw_class.select_all().order_by("obs_id", "chip.name")[0].object_id
+    ra, dec = H_PERSEI
+    cone = f"1=CONTAINS(POINT(ra,dec),CIRCLE({ra},{dec},1.5))"
+    query = f"SELECT TOP 10 ra, dec, mag_auto FROM archive.sources WHERE {cone} ORDER BY mag_auto"
+    print(f"\n{config.title} is at {base_url}/\n")
+    print("Find reduced frames around h Persei; none of them is made yet:")
+    print(f"  curl -s '{base_url}/sia2/query?POS=CIRCLE+{ra}+{dec}+0.5&CALIB=2&RESPONSEFORMAT=csv'")
+    print("Download a source list; it is made, and all it needs:")
+    print(f"  curl -s -f -o sources.fits {base_url}/target/SourceList/{exposure}")
+    print("Ask for the brightest of its stars:")
+    print(f"  curl -s {base_url}/tap/sync -d LANG=ADQL -d FORMAT=csv --data-urlencode 'QUERY={query}'")
+    print("\nReal stars: Gaia, ESA/Gaia/DPAC, CC BY-SA 3.0 IGO.  Ctrl-C ends.\n")
+    print("Ready", flush=True)
