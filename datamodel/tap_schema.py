@@ -1,0 +1,267 @@
+"""``tap_schema.*``: the tables that tell of the tables, kept as rows, written and read back.
+
+TAP 1.1 section 4. Names that are no regular ADQL identifiers, or are reserved words, stand in double quotes.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.columns import Column, ForeignKey, Table
+from datamodel.context import Caller
+from datamodel.plain_tables import sql_table
+from datamodel.schema import metadata
+
+
+@dataclass(frozen=True)
+class ColumnEntry:
+    """One row of ``tap_schema.columns``; the datatype is VOTable's."""
+
+    name: str
+    datatype: str
+    arraysize: str | None
+    xtype: str | None
+    size: int | None
+    description: str
+    utype: str | None
+    unit: str | None
+    ucd: str | None
+    indexed: int
+    principal: int
+    std: int
+
+
+@dataclass(frozen=True)
+class KeyEntry:
+    """A row of ``tap_schema.keys`` with its pairs of ``(from_column, target_column)``."""
+
+    target_table: str
+    columns: tuple[tuple[str, str], ...]
+    description: str = ""
+    utype: str | None = None
+
+
+@dataclass(frozen=True)
+class TableEntry:
+    """A row of ``tap_schema.tables`` with what belongs to it; `type` is ``table`` or ``view``."""
+
+    name: str
+    type: str
+    description: str
+    utype: str | None
+    columns: tuple[ColumnEntry, ...]
+    keys: tuple[KeyEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class SchemaEntry:
+    """A row of ``tap_schema.schemas`` with its tables."""
+
+    name: str
+    description: str
+    utype: str | None
+    tables: tuple[TableEntry, ...]
+
+
+def _c(name: str, description: str, type: str = "VARCHAR", ucd: str | None = None) -> Column:
+    return Column(name, type, ucd=ucd, description=description, principal=True, std=True)
+
+
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "schemas": (
+        _c("schema_name", "Name of the schema", ucd="meta.id;meta.main"),
+        _c("utype", "UType of the schema", ucd="meta.code"),
+        _c("description", "What the schema holds", ucd="meta.note"),
+        _c("schema_index", "Place in the list of schemas", "INTEGER", "meta.number"),
+    ),
+    "tables": (
+        _c("schema_name", "Name of the schema it is in", ucd="meta.id"),
+        _c("table_name", "Name of the table, as a query writes it", ucd="meta.id;meta.main"),
+        _c("table_type", "table or view", ucd="meta.code.class"),
+        _c("utype", "UType of the table", ucd="meta.code"),
+        _c("description", "What a row of the table stands for", ucd="meta.note"),
+        _c("table_index", "Place in the list of tables", "INTEGER", "meta.number"),
+    ),
+    "columns": (
+        _c("table_name", "Name of the table it is in", ucd="meta.id;meta.table"),
+        _c("column_name", "Name of the column, as a query writes it", ucd="meta.id;meta.main"),
+        _c("datatype", "Datatype, as in VOTable", ucd="meta.code"),
+        _c("arraysize", "Shape, as in VOTable; NULL for a scalar", ucd="meta.code"),
+        _c("xtype", "What a value stands for beyond its datatype, as in VOTable", ucd="meta.code"),
+        _c("size", "Most elements; NULL for a scalar and where there is no bound", "INTEGER", "meta.number"),
+        _c("description", "What the column holds", ucd="meta.note"),
+        _c("utype", "UType of the column", ucd="meta.code"),
+        _c("unit", "Unit, in VOUnits", ucd="meta.unit"),
+        _c("ucd", "UCD of the column", ucd="meta.ucd"),
+        _c("indexed", "1 where an index makes conditions on it fast, else 0", "INTEGER", "meta.code"),
+        _c("principal", "1 where it is of the core of the table, else 0", "INTEGER", "meta.code"),
+        _c("std", "1 where a standard defines it, else 0", "INTEGER", "meta.code"),
+        _c("column_index", "Place in the table", "INTEGER", "meta.number"),
+    ),
+    "keys": (
+        _c("key_id", "Identifier of the foreign key", ucd="meta.id;meta.main"),
+        _c("from_table", "The table that refers", ucd="meta.id;meta.table"),
+        _c("target_table", "The table referred to", ucd="meta.id;meta.table"),
+        _c("description", "What the reference means", ucd="meta.note"),
+        _c("utype", "UType of the reference", ucd="meta.code"),
+    ),
+    "key_columns": (
+        _c("key_id", "The foreign key it is part of", ucd="meta.id"),
+        _c("from_column", "Column of the table that refers", ucd="meta.id"),
+        _c("target_column", "Column of the table referred to", ucd="meta.id"),
+    ),
+}
+
+DESCRIPTIONS = {
+    "schemas": "The schemas that can be queried",
+    "tables": "The tables that can be queried",
+    "columns": "The columns of the tables",
+    "keys": "The foreign keys between the tables: how they are joined",
+    "key_columns": "The columns of the foreign keys",
+}
+
+_KEYS = {
+    "tables": (ForeignKey("tap_schema.schemas", (("schema_name", "schema_name"),), "The schema it is in"),),
+    "columns": (ForeignKey("tap_schema.tables", (("table_name", "table_name"),), "The table it is in"),),
+    "keys": (
+        ForeignKey("tap_schema.tables", (("from_table", "table_name"),), "The table that refers"),
+        ForeignKey("tap_schema.tables", (("target_table", "table_name"),), "The table referred to"),
+    ),
+    "key_columns": (ForeignKey("tap_schema.keys", (("key_id", "key_id"),), "The foreign key it is part of"),),
+}
+
+_SQL = {name: sql_table(f"tap_schema_{name}", columns) for name, columns in COLUMNS.items()}
+
+_state = sa.Table("tap_schema_state", metadata, sa.Column("digest", sa.String(64), primary_key=True))
+
+
+def _public(table: sa.Table, caller: Caller) -> sa.FromClause:
+    """Every caller may know which tables there are; their rows are another matter."""
+    return table
+
+
+TAP_SCHEMA_TABLES: tuple[Table, ...] = tuple(
+    Table(
+        "tap_schema",
+        name,
+        columns,
+        partial(_public, _SQL[name]),
+        description=DESCRIPTIONS[name],
+        keys=_KEYS.get(name, ()),
+    )
+    for name, columns in COLUMNS.items()
+)
+
+
+def write(archive: Archive, schemas: Iterable[SchemaEntry], digest: str) -> bool:
+    """Replace the rows in one transaction, unless they were written under the same digest.
+
+    Parameters
+    ----------
+    archive
+        An open archive.
+    schemas
+        All there is to tell.
+    digest
+        Stands for the content of `schemas`.
+
+    Returns
+    -------
+    bool
+        Whether anything was written.
+    """
+    with archive.database.write() as connection:
+        archive.database.create_missing(connection, [*_SQL.values(), _state])
+        if connection.scalar(sa.select(_state.c.digest)) == digest:
+            return False
+        for table in (*_SQL.values(), _state):
+            connection.execute(sa.delete(table))
+        connection.execute(sa.insert(_state).values(digest=digest))
+        for name, rows in _rows(schemas).items():
+            if rows:
+                connection.execute(sa.insert(_SQL[name]), rows)
+    return True
+
+
+def read(archive: Archive) -> tuple[SchemaEntry, ...]:
+    """What was written last, in its order."""
+    with archive.database.read() as connection:
+        found = {name: _all(connection, name) for name in COLUMNS}
+    pairs = _grouped(found["key_columns"], "key_id")
+    keys = _grouped(found["keys"], "from_table")
+    columns = _grouped(found["columns"], "table_name")
+    tables = defaultdict(list)
+    for row in found["tables"]:
+        name = row["table_name"]
+        own_keys = tuple(_key(key, pairs[key["key_id"]]) for key in keys[name])
+        own_columns = tuple(_column(column) for column in columns[name])
+        entry = TableEntry(name, row["table_type"], row["description"], row["utype"], own_columns, own_keys)
+        tables[row["schema_name"]].append(entry)
+    return tuple(
+        SchemaEntry(row["schema_name"], row["description"], row["utype"], tuple(tables[row["schema_name"]]))
+        for row in found["schemas"]
+    )
+
+
+def _rows(schemas: Iterable[SchemaEntry]) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    for schema_index, schema in enumerate(schemas):
+        told = {"utype": schema.utype, "description": schema.description, "schema_index": schema_index}
+        rows["schemas"].append({"schema_name": schema.name} | told)
+        for table in schema.tables:
+            _add_table(rows, schema.name, table)
+    return rows
+
+
+def _add_table(rows: dict[str, list[dict[str, Any]]], schema_name: str, table: TableEntry) -> None:
+    named = {"schema_name": schema_name, "table_name": table.name, "table_type": table.type}
+    told = {"utype": table.utype, "description": table.description, "table_index": len(rows["tables"])}
+    rows["tables"].append(named | told)
+    for column_index, column in enumerate(table.columns):
+        values = asdict(column)
+        named = {"table_name": table.name, "column_name": values.pop("name")}
+        rows["columns"].append(named | values | {"column_index": column_index})
+    for key in table.keys:
+        key_id = f"{len(rows['keys']) + 1:04d}"
+        named = {"key_id": key_id, "from_table": table.name, "target_table": key.target_table}
+        rows["keys"].append(named | {"description": key.description, "utype": key.utype})
+        rows["key_columns"] += [
+            {"key_id": key_id, "from_column": from_column, "target_column": target_column}
+            for from_column, target_column in key.columns
+        ]
+
+
+_ORDER = {
+    "schemas": ("schema_index",),
+    "tables": ("table_index",),
+    "columns": ("column_index",),
+    "keys": ("key_id",),
+    "key_columns": ("key_id", "from_column"),
+}
+
+
+def _all(connection: sa.Connection, name: str) -> list[Any]:
+    table = _SQL[name]
+    return list(connection.execute(sa.select(table).order_by(*(table.c[n] for n in _ORDER[name]))).mappings())
+
+
+def _grouped(rows: list[Any], name: str) -> dict[str, list[Any]]:
+    groups: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        groups[row[name]].append(row)
+    return groups
+
+
+def _column(row: Any) -> ColumnEntry:
+    hidden = ("table_name", "column_name", "column_index")
+    return ColumnEntry(name=row["column_name"], **{k: v for k, v in row.items() if k not in hidden})
+
+
+def _key(row: Any, pairs: list[Any]) -> KeyEntry:
+    columns = tuple((pair["from_column"], pair["target_column"]) for pair in pairs)
+    return KeyEntry(row["target_table"], columns, row["description"], row["utype"])

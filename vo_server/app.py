@@ -1,0 +1,68 @@
+"""Which URL is whose: the application with all its protocols, over one open archive."""
+
+import flask
+from flask import Flask, Response
+
+from datamodel.archive import Archive
+from datamodel.errors import UsageError
+from vo_server import errors, site
+from vo_server.tap.views import blueprint as tap
+
+BLUEPRINTS = (tap,)
+
+MAX_BODY_BYTES = 4 << 20
+"""A request may be so long; a query is at most a million characters, which may be percent-encoded."""
+
+HEADERS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Location, Content-Disposition, WWW-Authenticate, Retry-After",
+    "X-Content-Type-Options": "nosniff",
+}
+"""On every answer: pages of other sites may read it, and no browser guesses what it is."""
+
+PREFLIGHT_HEADERS = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
+    "Access-Control-Allow-Headers": "Accept, Content-Type, Range, If-None-Match, If-Modified-Since",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def create_app(archive: Archive) -> Flask:
+    """The WSGI application.
+
+    Parameters
+    ----------
+    archive
+        Open and prepared; who opened it closes it.
+    """
+    app = Flask("vo_server", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.extensions |= {"archive": archive, "up_since": archive.clock()}
+    app.before_request(_refuse_strangers(archive))
+    app.after_request(_finish)
+    app.register_error_handler(Exception, errors.handler(errors.plain))
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _refuse_strangers(archive: Archive) -> flask.typing.BeforeRequestCallable:
+    """Refuse requests that came under a name which is not ours: a page elsewhere may have sent them."""
+    trusted = site.trusted_hosts(archive.config)
+
+    def refuse() -> None:
+        header = flask.request.headers.get("Host", "")
+        if site.host_name(header) not in trusted:
+            raise UsageError("this archive is not served under the host name of this request")
+
+    return refuse
+
+
+def _finish(response: Response) -> Response:
+    response.headers.update(HEADERS)
+    response.vary.update(("Accept", "Authorization"))
+    if flask.request.method == "OPTIONS":
+        response.headers.update(PREFLIGHT_HEADERS)
+    return response

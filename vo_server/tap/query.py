@@ -1,0 +1,52 @@
+"""How does a query become rows? The same walk for synchronous and asynchronous queries."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.columns import Rows
+from datamodel.context import Caller
+from datamodel.errors import UsageError
+from vo_server.tap import tap_schema
+from vo_server.tap.adql.translate import translate
+from vo_server.tap.parameters import TapQuery
+
+
+def run(
+    archive: Archive, caller: Caller, query: TapQuery, cancelled: Callable[[], bool] = lambda: False
+) -> Rows:
+    """Start a query, and give its rows as they come.
+
+    Parameters
+    ----------
+    archive
+        An open archive; its configuration bounds the time.
+    caller
+        Who asks: only the rows visible to it are there, in every table of the query.
+    query
+        What was asked. With `maxrec` 0 the database is not asked, and the rows count as cut off.
+    cancelled
+        Asked now and then; true stops the query.
+
+    Raises
+    ------
+    UsageError
+        The text is no query or has no meaning, or the database cannot compute what it says.
+    QueryTimeoutError
+        The time was over before the first rows were there.
+    """
+    translated = translate(query.text, tap_schema.catalogue(archive), caller)
+    if query.maxrec == 0:
+        return Rows(translated.columns, iter(()), overflow=True)
+    try:
+        return archive.database.rows(
+            translated.select,
+            translated.columns,
+            limit=query.maxrec,
+            seconds=archive.config.query_seconds,
+            cancelled=cancelled,
+        )
+    except sa.exc.DataError as error:
+        reason = str(error.orig).partition("\n")[0][:200]
+        raise UsageError(f"the database cannot compute this query: {reason}") from None

@@ -1,0 +1,126 @@
+"""Which tables can be queried, and what is TAP_SCHEMA told of them?"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import asdict
+
+from datamodel import tap_schema
+from datamodel.archive import Archive
+from datamodel.columns import Column, ForeignKey, Table
+from datamodel.config import Config
+from datamodel.observations import obscore_table
+from datamodel.sources import SOURCES
+from datamodel.tap_schema import TAP_SCHEMA_TABLES, ColumnEntry, KeyEntry, SchemaEntry, TableEntry
+from datamodel.views import class_tables
+from registry.identifiers import did_prefix
+from vo_server.site import base_url
+from vo_server.tap.adql.catalogue import Catalogue
+from vo_server.tap.adql.words import RESERVED
+
+SCHEMAS: dict[str, tuple[str, str | None]] = {
+    "archive": ("What the archive holds: one table per class of objects, and the extracted sources", None),
+    "ivoa": ("Tables that the VO defines", "ivo://ivoa.net/std/ObsCore"),
+    "tap_schema": ("The tables that tell of the tables", None),
+}
+"""Description and utype of the schemas, in their order; others follow."""
+
+_REGULAR = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_LINKS_PATH = "/datalink/links?ID="
+
+
+def tables(config: Config) -> tuple[Table, ...]:
+    """Every table that can be queried."""
+    obscore = obscore_table(did_prefix(config), base_url(config) + _LINKS_PATH)
+    return (*class_tables(), SOURCES, obscore, *TAP_SCHEMA_TABLES)
+
+
+def catalogue(archive: Archive) -> Catalogue:
+    """The same for queries, made once for an open archive."""
+    made: Catalogue = archive.resource("tap catalogue", lambda: Catalogue(tables(archive.config)))
+    return made
+
+
+def update_tap_schema(archive: Archive, tables: Iterable[Table]) -> bool:
+    """Have TAP_SCHEMA tell of `tables`; nothing is written where it does already.
+
+    Returns
+    -------
+    bool
+        Whether anything was written.
+    """
+    schemas = entries(tables)
+    content = json.dumps([asdict(schema) for schema in schemas], sort_keys=True)
+    return tap_schema.write(archive, schemas, hashlib.sha256(content.encode()).hexdigest())
+
+
+def entries(tables: Iterable[Table]) -> tuple[SchemaEntry, ...]:
+    """What TAP_SCHEMA is told of `tables`."""
+    known = {table.full_name: table for table in tables}
+    names = sorted({table.schema for table in known.values()}, key=_place)
+    return tuple(_schema(name, known) for name in names)
+
+
+def identifier(name: str) -> str:
+    """A name as a query must write it: in double quotes where it is reserved or no regular identifier."""
+    if _REGULAR.fullmatch(name) and name.upper() not in RESERVED:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _place(schema: str) -> tuple[int, str]:
+    order = list(SCHEMAS)
+    return (order.index(schema) if schema in order else len(order), schema)
+
+
+def _schema(name: str, known: dict[str, Table]) -> SchemaEntry:
+    description, utype = SCHEMAS.get(name, ("", None))
+    own = tuple(_table(table, known) for table in known.values() if table.schema == name)
+    return SchemaEntry(identifier(name), description, utype, own)
+
+
+def _table(table: Table, known: dict[str, Table]) -> TableEntry:
+    return TableEntry(
+        _table_name(table),
+        table.kind,
+        table.description,
+        table.utype,
+        tuple(_column(column) for column in table.columns),
+        tuple(_key(key, known[key.target_table]) for key in table.keys if _leads_somewhere(key, known)),
+    )
+
+
+def _table_name(table: Table) -> str:
+    return f"{identifier(table.schema)}.{identifier(table.name)}"
+
+
+def _leads_somewhere(key: ForeignKey, known: dict[str, Table]) -> bool:
+    """Whether the other end can be queried; what no user's class list holds must not be told of."""
+    target = known.get(key.target_table)
+    names = {column.name for column in target.columns} if target else set()
+    return target is not None and all(column in names for _, column in key.columns)
+
+
+def _key(key: ForeignKey, target: Table) -> KeyEntry:
+    columns = tuple((identifier(own), identifier(other)) for own, other in key.columns)
+    return KeyEntry(_table_name(target), columns, key.description)
+
+
+def _column(column: Column) -> ColumnEntry:
+    arraysize = column.votable_arraysize
+    bound = (arraysize or "").removesuffix("*")
+    return ColumnEntry(
+        identifier(column.name),
+        column.datatype.votable,
+        arraysize,
+        column.datatype.xtype,
+        int(bound) if bound.isdigit() else None,
+        column.description,
+        column.utype,
+        column.unit,
+        column.ucd,
+        int(column.indexed),
+        int(column.principal),
+        int(column.std),
+    )

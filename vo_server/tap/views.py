@@ -1,0 +1,90 @@
+"""Which resources does TAP have, and what does each answer? (TAP 1.1 section 2)"""
+
+import threading
+from dataclasses import replace
+
+from flask import Blueprint, Response, request
+
+from datamodel import tap_schema
+from datamodel.archive import Archive
+from datamodel.errors import NotFoundError, nearest
+from vo_server import __version__, answers, dali, errors, site, vosi
+from vo_server.formats.votable import Info
+from vo_server.tap import parameters, query
+from vo_server.tap.capability import STANDARD_ID, table_access
+
+blueprint = Blueprint("tap", __name__, url_prefix="/tap")
+blueprint.register_error_handler(Exception, errors.handler(dali.error_document))
+
+RESOURCES = ("sync", "tables", "capabilities", "availability")
+
+
+@blueprint.route("/sync", methods=["GET", "POST"])
+def sync() -> Response:
+    """Answer a query; a HEAD request is told of the answer without the database being asked."""
+    archive = site.archive()
+    asked = parameters.read(dali.read(request), archive.config)
+    if request.method == "HEAD":
+        asked = replace(asked, maxrec=0)
+    gone = threading.Event()
+    rows = query.run(archive, dali.caller_of(request), asked, cancelled=gone.is_set)
+    infos = _infos(archive, asked)
+    return answers.stream(archive, rows, asked.format, "result", gone=gone.set, infos=infos)
+
+
+@blueprint.get("/capabilities")
+def capabilities() -> Response:
+    """What the service can do."""
+    config = site.archive().config
+    url = f"{site.base_url(config)}/tap"
+    return vosi.capabilities_document([table_access(url, config), *vosi.own_capabilities(url, tables=True)])
+
+
+@blueprint.get("/availability")
+def availability() -> Response:
+    """That the service is there, and since when."""
+    return vosi.availability_document(site.up_since())
+
+
+@blueprint.get("/tables")
+def tables() -> Response:
+    """The tables that can be queried; with ``detail=min`` without their columns."""
+    detail = dali.read(request).one("DETAIL") or "max"
+    return vosi.tables_document(tap_schema.read(site.archive()), columns=detail.lower() != "min")
+
+
+@blueprint.get("/tables/<name>")
+def table(name: str) -> Response:
+    """One of the tables, with its columns."""
+    known = {t.name.lower(): t for schema in tap_schema.read(site.archive()) for t in schema.tables}
+    plain = {key.replace('"', ""): t for key, t in known.items()}
+    found = known.get(name.lower()) or plain.get(name.lower())
+    if found is None:
+        raise NotFoundError(f"there is no table {dali.shown(name)}{nearest(name, plain)}")
+    return vosi.table_document(found)
+
+
+@blueprint.route("/async", methods=["GET", "POST"])
+@blueprint.route("/async/<path:_rest>", methods=["GET", "POST", "DELETE"])
+def asynchronous(_rest: str = "") -> Response:
+    """Say where queries can be sent; there are no jobs yet."""
+    raise NotFoundError("this service has no asynchronous queries; send the query to /tap/sync")
+
+
+@blueprint.get("/")
+@blueprint.get("/<path:rest>")
+def elsewhere(rest: str = "") -> Response:
+    """Say which resources there are."""
+    listed = ", ".join(f"/tap/{name}" for name in RESOURCES)
+    raise NotFoundError(f"there is no resource {dali.shown('/tap/' + rest)}; there are {listed}")
+
+
+def _infos(archive: Archive, asked: parameters.TapQuery) -> list[Info]:
+    """What the document says of its origin."""
+    return [
+        ("standardID", STANDARD_ID),
+        ("server_software", f"vo-server/{__version__}"),
+        ("publisher", archive.config.title),
+        ("request_date", f"{archive.clock().isoformat(timespec='seconds')}Z"),
+        ("query", asked.text),
+    ]

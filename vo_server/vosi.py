@@ -1,0 +1,182 @@
+"""What do the VOSI 1.1 documents look like: capabilities, availability, tables?"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import flask
+from lxml import etree
+
+from datamodel.tap_schema import ColumnEntry, KeyEntry, SchemaEntry, TableEntry
+
+XML_MIME = "text/xml"
+XSI = "http://www.w3.org/2001/XMLSchema-instance"
+NAMESPACES = {
+    "xsi": XSI,
+    "vr": "http://www.ivoa.net/xml/VOResource/v1.0",
+    "vs": "http://www.ivoa.net/xml/VODataService/v1.1",
+    "tr": "http://www.ivoa.net/xml/TAPRegExt/v1.0",
+}
+"""Declared on the root of each document and of each capability, for their ``xsi:type`` need the prefixes."""
+
+CAPABILITIES = "http://www.ivoa.net/xml/VOSICapabilities/v1.0"
+AVAILABILITY = "http://www.ivoa.net/xml/VOSIAvailability/v1.0"
+TABLES = "http://www.ivoa.net/xml/VOSITables/v1.0"
+STANDARD = "ivo://ivoa.net/std/VOSI"
+
+TABLE_TYPES = {"table": "base_table", "view": "view"}
+"""What TAP_SCHEMA's table_type is called in VODataService."""
+
+Element = Any
+"""An lxml element; lxml has no types to name it by."""
+
+
+def child(parent: Element, tag: str, text: str | None = None, **attributes: str | None) -> Element:
+    """Append an element without a namespace; attributes that are None are left out."""
+    kept = {name: value for name, value in attributes.items() if value is not None}
+    made = etree.SubElement(parent, tag, kept)
+    made.text = text
+    return made
+
+
+def optional(parent: Element, **texts: str | None) -> None:
+    """Append an element for each text that is there, in the order given."""
+    for tag, text in texts.items():
+        if text:
+            child(parent, tag, text)
+
+
+def capability(
+    standard_id: str,
+    access_url: str,
+    *,
+    type: str | None = None,
+    version: str | None = None,
+    use: str = "full",
+    description: str = "",
+) -> Element:
+    """A ``capability`` with one interface that anybody may use: it names no securityMethod.
+
+    Parameters
+    ----------
+    standard_id
+        IVOID of the standard.
+    access_url
+        Absolute URL.
+    type
+        Its ``xsi:type``, such as ``tr:TableAccess``; what that adds is appended by the caller.
+    version
+        Of the interface.
+    use
+        ``base``, ``full`` or ``dir``.
+    description
+        For people.
+    """
+    made = etree.Element("capability", {"standardID": standard_id}, nsmap=NAMESPACES)
+    if type:
+        made.set(f"{{{XSI}}}type", type)
+    optional(made, description=description)
+    interface = child(made, "interface", role="std", version=version)
+    interface.set(f"{{{XSI}}}type", "vs:ParamHTTP")
+    child(interface, "accessURL", access_url, use=use)
+    return made
+
+
+def own_capabilities(service_url: str, *, tables: bool = False) -> list[Element]:
+    """The capabilities of the VOSI resources beside a service.
+
+    Parameters
+    ----------
+    service_url
+        What ``/capabilities`` and the others follow.
+    tables
+        Whether there is a ``/tables``.
+    """
+    made = [
+        capability(f"{STANDARD}#capabilities", f"{service_url}/capabilities"),
+        capability(f"{STANDARD}#availability", f"{service_url}/availability"),
+    ]
+    if tables:
+        made.append(capability(f"{STANDARD}#tables-1.1", f"{service_url}/tables", version="1.1"))
+    return made
+
+
+def capabilities_document(capabilities: Iterable[Element]) -> flask.Response:
+    """The document that ``/capabilities`` answers."""
+    root = _root(CAPABILITIES, "capabilities")
+    root.extend(capabilities)
+    return document(root)
+
+
+def availability_document(up_since: datetime) -> flask.Response:
+    """The document that ``/availability`` answers where there is an answer at all.
+
+    Parameters
+    ----------
+    up_since
+        When the service started, naive UTC.
+    """
+    root = etree.Element(f"{{{AVAILABILITY}}}availability", nsmap={"vosi": AVAILABILITY})
+    for tag, text in (("available", "true"), ("upSince", f"{up_since.isoformat(timespec='seconds')}Z")):
+        etree.SubElement(root, f"{{{AVAILABILITY}}}{tag}").text = text
+    return document(root)
+
+
+def tables_document(schemas: Iterable[SchemaEntry], *, columns: bool = True) -> flask.Response:
+    """The document that ``/tables`` answers; without columns and keys where a client wants the minimum."""
+    root = _root(TABLES, "tableset")
+    for schema in schemas:
+        made = child(root, "schema")
+        child(made, "name", schema.name)
+        optional(made, description=schema.description, utype=schema.utype)
+        for table in schema.tables:
+            _fill_table(child(made, "table"), table, columns)
+    return document(root)
+
+
+def table_document(table: TableEntry) -> flask.Response:
+    """The document that ``/tables/<name>`` answers."""
+    root = _root(TABLES, "table")
+    _fill_table(root, table, columns=True)
+    return document(root)
+
+
+def document(root: Element) -> flask.Response:
+    """An XML document as a response."""
+    body = etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return flask.Response(body, mimetype=XML_MIME)
+
+
+def _root(namespace: str, tag: str) -> Element:
+    return etree.Element(f"{{{namespace}}}{tag}", nsmap=NAMESPACES | {"vosi": namespace})
+
+
+def _fill_table(made: Element, table: TableEntry, columns: bool) -> None:
+    made.set("type", TABLE_TYPES[table.type])
+    child(made, "name", table.name)
+    optional(made, description=table.description, utype=table.utype)
+    if columns:
+        for column in table.columns:
+            _add_column(made, column)
+        for key in table.keys:
+            _add_key(made, key)
+
+
+def _add_column(table: Element, column: ColumnEntry) -> None:
+    made = child(table, "column", std="true" if column.std else "false")
+    child(made, "name", column.name)
+    optional(made, description=column.description, unit=column.unit, ucd=column.ucd, utype=column.utype)
+    datatype = child(made, "dataType", column.datatype, arraysize=column.arraysize, extendedType=column.xtype)
+    datatype.set(f"{{{XSI}}}type", "vs:VOTableType")
+    if column.indexed:
+        child(made, "flag", "indexed")
+
+
+def _add_key(table: Element, key: KeyEntry) -> None:
+    made = child(table, "foreignKey")
+    child(made, "targetTable", key.target_table)
+    for from_column, target_column in key.columns:
+        pair = child(made, "fkColumn")
+        child(pair, "fromColumn", from_column)
+        child(pair, "targetColumn", target_column)
+    optional(made, description=key.description, utype=key.utype)
