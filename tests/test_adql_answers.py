@@ -223,6 +223,31 @@ def test_geometry_in_the_list_arrives_as_numbers(database: Database) -> None:
     assert answer(database, query) == [([10.0, 20.0], [10.0, 20.0, 1.5])]
 
 
+NESTED = [
+    ("SELECT id FROM stars WHERE mag = ", "SQRT(", ")"),
+    ("SELECT id FROM stars WHERE mag = ", "ASIN(", ")"),
+    ("SELECT id FROM stars WHERE mag = ", "(1/", ")"),
+    ("SELECT id FROM stars WHERE mag = ", "EXP(", ")"),
+    ("SELECT id FROM stars WHERE mag = ", "ROUND(", ", 2)"),
+    ("SELECT id FROM stars WHERE mag = ", "(SELECT MAX(mag) FROM stars WHERE mag = ", ")"),
+    ("SELECT id FROM stars WHERE mag = ", "- ", ""),
+]
+
+
+@pytest.mark.parametrize(("start", "opening", "closing"), NESTED, ids=[n[1] for n in NESTED])
+def test_what_is_not_refused_as_too_deep_runs(
+    database: Database, start: str, opening: str, closing: str
+) -> None:
+    for depth in (*range(1, 20), 40, 60):
+        try:
+            translated = translate(f"{start}{opening * depth}mag{closing * depth}", CATALOGUE, ANONYMOUS)
+        except AdqlError:
+            assert depth > 2
+            return
+        with database.read() as connection:
+            connection.execute(translated.select).all()
+
+
 def test_ten_thousand_choices_are_one_query(database: Database) -> None:
     choices = ", ".join(map(str, range(3, 10_003)))
     assert answer(database, f"SELECT id FROM stars WHERE id IN ({choices}) ORDER BY id") == [3, 4, 5, 6]

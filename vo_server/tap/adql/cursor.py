@@ -22,12 +22,18 @@ class Cursor:
     ----------
     tokens
         As from `lexer.tokens`; the last one is of kind ``end``.
+
+    Attributes
+    ----------
+    deepest
+        Most levels of nesting met so far.
     """
 
     def __init__(self, tokens: list[Token]) -> None:
         self._tokens = tokens
         self._next = 0
         self._depth = 0
+        self.deepest = 0
 
     @property
     def token(self) -> Token:
@@ -113,6 +119,7 @@ class Cursor:
             Beyond `MAX_DEPTH` levels.
         """
         self._depth += 1
+        self.deepest = max(self.deepest, self._depth)
         if self._depth > MAX_DEPTH:
             raise AdqlError(self.token.at, f"nested deeper than {MAX_DEPTH} levels")
         try:

@@ -22,6 +22,8 @@ from vo_server.tap.adql.tree import (
 )
 from vo_server.tap.adql.words import FOREIGN_CLAUSES
 
+_MOST_TABLES = 50
+_MOST_OPERANDS = 200
 _JOIN_WORDS = ("NATURAL", "INNER", "LEFT", "RIGHT", "FULL", "JOIN")
 
 
@@ -63,7 +65,7 @@ class Parser(Expressions):
         start = self.token
         named = self.listed(self._with) if self.accept("WITH") else ()
         query = self.query()
-        return Query(start.at, query.body, query.order, query.offset, named)
+        return Query(start.at, query.body, query.order, query.offset, named, self.deepest)
 
     def _with(self) -> With:
         name = self.name("a name after WITH")
@@ -124,6 +126,8 @@ class Parser(Expressions):
             self.take()
             self.accept("ALL")
             operands.append(operand())
+            if len(operands) > _MOST_OPERANDS:
+                raise AdqlError(operator.at, f"more than {_MOST_OPERANDS} queries joined by {operator.word}")
         return SetOperation(operator.at, operator.word, every, tuple(operands))
 
     def _operand(self) -> Select | Query:
@@ -180,21 +184,21 @@ class Parser(Expressions):
 
     def _sources(self) -> Node:
         source = self._joined()
-        for _ in range(100):
+        for _ in range(_MOST_TABLES):
             comma = self.accept(",")
             if comma is None:
                 return source
             source = Join(comma.at, "CROSS", source, self._joined())
-        raise AdqlError(self.token.at, "more than 100 tables in one FROM")
+        raise AdqlError(self.token.at, f"more than {_MOST_TABLES} tables in one FROM")
 
     def _joined(self) -> Node:
         with self.deeper():
             source = self._source()
-            for _ in range(100):
+            for _ in range(_MOST_TABLES):
                 if self.token.word not in _JOIN_WORDS:
                     return source
                 source = self._join(source)
-            raise AdqlError(self.token.at, "more than 100 tables in one FROM")
+            raise AdqlError(self.token.at, f"more than {_MOST_TABLES} tables in one FROM")
 
     def _join(self, left: Node) -> Join:
         start = self.token

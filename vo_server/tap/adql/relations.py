@@ -20,6 +20,9 @@ from vo_server.tap.adql.values import Value
 if TYPE_CHECKING:
     from vo_server.tap.adql.statements import Answer
 
+MAX_TABLES = 50
+"""Most tables in one FROM; SQLite has room for 64, and a table may be a view of several."""
+
 
 class Relations:
     """Gives meaning to FROM clauses.
@@ -108,6 +111,8 @@ def _single(source: Source) -> Relation:
 
 
 def _check_names(at: Position, sources: list[Source]) -> None:
+    if len(sources) > MAX_TABLES:
+        raise AdqlError(at, f"more than {MAX_TABLES} tables in one FROM")
     seen: set[tuple[str, ...]] = set()
     for source in sources:
         names = tuple(n.lower() for n in source.names)

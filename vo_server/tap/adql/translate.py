@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from datamodel.columns import Column
 from datamodel.context import Caller
+from vo_server.tap.adql import bounds
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.lexer import MAX_LENGTH
 from vo_server.tap.adql.parser import parse
@@ -52,5 +53,8 @@ def translate(text: str, catalogue: Catalogue, caller: Caller, max_length: int =
     AdqlError
         The text is no query, or has no meaning; says where.
     """
-    answer = Statements(catalogue, caller).top(parse(text, max_length))
+    query = parse(text, max_length)
+    answer = Statements(catalogue, caller).top(query)
+    if query.depth > bounds.SHALLOW:
+        bounds.check(answer.select, query.at)
     return Translated(answer.select, answer.columns, answer.top)

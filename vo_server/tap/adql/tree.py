@@ -252,9 +252,10 @@ class With(Node):
 
 @dataclass(frozen=True)
 class Query(Node):
-    """A query with its order; `named` only at the top."""
+    """A query with its order; `named` and the deepest nesting only at the top."""
 
     body: "Select | SetOperation | Query"
     order: tuple[Order, ...] = ()
     offset: int | None = None
     named: tuple[With, ...] = ()
+    depth: int = 0

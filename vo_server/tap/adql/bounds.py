@@ -1,0 +1,42 @@
+"""Is the SQL of a query shallow enough for the parser of SQLite, which has a stack of a hundred places?"""
+
+import re
+from typing import Any
+
+import sqlalchemy as sa
+
+from vo_server.tap.adql.errors import AdqlError, Position
+
+SHALLOW = 5
+"""Nesting of a query up to which its SQL need not be looked at."""
+
+_STACK = 54
+"""What fails first, of all that was tried, is division inside division, at 57 by this count."""
+_PLACES = {"(": 3, "(SELECT": 8}
+_BRACKET = re.compile(r"\(SELECT|\(|\)")
+
+
+def check(select: sa.Select[Any] | sa.CompoundSelect[Any], at: Position) -> None:
+    """Refuse a statement whose parentheses are nested too deeply.
+
+    Raises
+    ------
+    AdqlError
+        Running it would fail; the query should be written with named queries (WITH) or in steps.
+    """
+    if places(str(select)) > _STACK:
+        raise AdqlError(at, "nested too deeply; write it with fewer functions and queries inside others")
+
+
+def places(sql: str) -> int:
+    """Most places of the parser's stack that a statement takes, as `_PLACES` counts them."""
+    open_ones: list[int] = []
+    now = most = 0
+    for bracket in _BRACKET.findall(sql):
+        if bracket == ")":
+            now -= open_ones.pop()
+            continue
+        open_ones.append(_PLACES[bracket])
+        now += open_ones[-1]
+        most = max(most, now)
+    return most
