@@ -153,10 +153,12 @@ def unpack(
 
     Parameters
     ----------
-    cards, data
+    cards
         Of the binary table.
     tile
         Its `tile_shape`: astropy asks for the ZTILE cards that the standard lets one leave out.
+    data
+        Of the binary table.
     limits
         What reading the file may cost.
 

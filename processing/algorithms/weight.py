@@ -27,7 +27,7 @@ def weight_map(
     ----------
     flat
         Master flat, median 1, shape ``(ny, nx)``.
-    masks
+    *masks
         Hot, cold, saturated, cosmic and satellite maps, good = 1, bad = 0; None is passed over.
     read_noise_adu
         Of a single read [ADU]; 0 is allowed where there is sky.
