@@ -1,0 +1,60 @@
+"""Images are found: ``/sia2/query`` answers SIA 2.0 requests from ObsCore."""
+
+import flask
+from flask import Blueprint, Response
+
+from vo_server import dali, descriptors, errors, vosi
+from vo_server.answers import stream
+from vo_server.errors import Told
+from vo_server.obscore import links_url, obscore
+from vo_server.sia import capability
+from vo_server.sia.parameters import read
+from vo_server.sia.query import select
+from vo_server.site import archive
+
+blueprint = Blueprint("sia", __name__, url_prefix="/sia2")
+
+_FAULTS = {500: "FatalFault", 503: "TransientFault"}
+"""SIA 2.0 section 2.4.2: what the text of an error begins with; ``UsageFault`` where it is the caller's."""
+
+
+@blueprint.route("/query", methods=["GET", "POST"])
+def query() -> Response:
+    """The images and cubes that were asked for, one row each, made or not."""
+    opened = archive()
+    config = opened.config
+    asked = read(dali.read(flask.request), config.maxrec, config.maxrec_limit)
+    table = obscore(config)
+    statement = select(asked, dali.caller_of(flask.request), table)
+    rows = opened.database.rows(statement, table.columns, limit=asked.maxrec, seconds=config.query_seconds)
+    return stream(
+        opened,
+        rows,
+        asked.format,
+        "sia2",
+        infos=[("standardID", capability.STANDARD)],
+        resource_extras=descriptors.datalink(links_url(config)) + capability.self_description(config),
+        table_name="obscore",
+        description=table.description,
+    )
+
+
+@blueprint.get("/capabilities")
+def capabilities() -> Response:
+    """What the service is."""
+    return vosi.capabilities_document(capability.capability(archive().config))
+
+
+@blueprint.get("/availability")
+def availability() -> Response:
+    """That it is up."""
+    opened = archive()
+    return vosi.availability_document(opened.resource("up since", opened.clock))
+
+
+def _error_document(what: Told) -> Response:
+    fault = _FAULTS.get(what.status, "UsageFault")
+    return dali.error_document(Told(what.status, f"{fault}: {what.message}", what.headers))
+
+
+blueprint.register_error_handler(Exception, errors.handler(_error_document))
