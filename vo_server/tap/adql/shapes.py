@@ -139,6 +139,34 @@ def _point_in_polygon(at: Position, point: Point, polygon: Polygon) -> Condition
     return sky.inside(shape, *(indexed(point) or (double(point.ra), double(point.dec), None)))
 
 
+def _point_in_region(at: Position, point: Point, region: Region) -> Condition:
+    numbers, columns = _numbers(point), indexed(point)
+    if numbers is not None:
+        return sky.region_contains_point(*numbers, region.index, _row(region))
+    ra, dec, hpx = columns or (double(point.ra), double(point.dec), None)
+    return sky.region_contains_point(ra, dec, region.index, _row(region), hpx)
+
+
+def _region_in_shape(at: Position, region: Region, shape: Circle | Polygon) -> Condition:
+    return sky.region_within(_constant(at, shape), region.index, _row(region))
+
+
+def _region_meets(at: Position, region: Region, shape: Circle | Polygon) -> Condition:
+    return sky.overlaps(_constant(at, shape), region.index, _row(region))
+
+
+def _row(region: Region) -> sa.ColumnElement[Any]:
+    row: sa.ColumnElement[Any] = region.source.clause.c[region.index.row]
+    return row
+
+
+def _constant(at: Position, shape: Circle | Polygon) -> Any:
+    found = _circle(at, shape.centre, shape.radius) if isinstance(shape, Circle) else _outline(at, shape)
+    if found is None:
+        raise AdqlError(at, "a region is compared with a constant circle or polygon")
+    return found
+
+
 def _circle_in_circle(at: Position, inner: Circle, outer: Circle) -> Condition:
     return separation(inner.centre, outer.centre) <= double(outer.radius) - double(inner.radius)
 
@@ -189,10 +217,16 @@ def indexed(point: Point) -> tuple[Any, Any, Any] | None:
 _CONTAINS: dict[Any, Callable[..., Condition]] = {
     (Point, Circle): _point_in_circle,
     (Point, Polygon): _point_in_polygon,
+    (Point, Region): _point_in_region,
     (Circle, Circle): _circle_in_circle,
+    (Region, Circle): _region_in_shape,
+    (Region, Polygon): _region_in_shape,
 }
 _INTERSECTS: dict[Any, Callable[..., Condition]] = {
     (Point, Circle): _point_in_circle,
     (Point, Polygon): _point_in_polygon,
+    (Point, Region): _point_in_region,
     (Circle, Circle): _circles_meet,
+    (Region, Circle): _region_meets,
+    (Region, Polygon): _region_meets,
 }

@@ -117,30 +117,22 @@ class Statements:
         items = _items(select, scope, resolver)
         having = resolver.value(select.having) if select.having else None
         columns = named_columns(items)
-        order = (
-            []
-            if select.distinct
-            else [_order_value(o, select, items, columns, resolver) for o in query.order]
-        )
+        terms = () if select.distinct else query.order
+        order = [_order_value(o, items, columns, resolver) for o in terms]
         _check_groups(select, [*(v for v, _ in items), having, *order], bool(group))
-        statement: Any = sa.select(*(v.sql.label(f"c{i}") for i, (v, _) in enumerate(items, 1)))
-        statement = statement.select_from(scope.relation.clause)
-        statement = statement.correlate_except(*(s.clause for s in scope.relation.sources))
-        if where is not None:
-            statement = statement.where(where.sql)
-        if group:
-            statement = statement.group_by(*(g.sql for g in group))
-        if having is not None:
-            statement = statement.having(having.sql)
+        statement = _assembled(scope, items, where, group, having)
         if select.distinct:
             statement = statement.distinct()
         if select.distinct and query.order:
             answer = Answer(statement, columns, correlated=scope.reaches_out)
             return _wrapped(answer, query, select.top)
-        terms = [_ordered(v, o.descending) for v, o in zip(order, query.order, strict=True)]
-        plain = not (terms or select.top is not None or query.offset is not None)
-        statement = _limited(statement.order_by(*terms) if terms else statement, query.offset, select.top)
-        return Answer(statement, columns, select.top, plain, scope.reaches_out)
+        if order:
+            statement = statement.order_by(
+                *(_ordered(v, o.descending) for v, o in zip(order, terms, strict=True))
+            )
+        plain = not order and select.top is None and query.offset is None
+        bounded = _limited(statement, query.offset, select.top)
+        return Answer(bounded, columns, select.top, plain, scope.reaches_out)
 
     def _where(self, select: tree.Select, scope: Scope) -> Value | None:
         return Resolver(scope, self.answer, "WHERE").value(select.where) if select.where else None
@@ -187,6 +179,24 @@ _SET_OPERATIONS: dict[tuple[str, bool], Callable[..., sa.CompoundSelect[Any]]] =
 }
 
 
+def _assembled(
+    scope: Scope,
+    items: list[tuple[Value, str | None]],
+    where: Value | None,
+    group: list[Value],
+    having: Value | None,
+) -> sa.Select[Any]:
+    """SELECT, FROM, WHERE, GROUP BY and HAVING; tables not in FROM are those of a query around it."""
+    statement = sa.select(*(v.sql.label(f"c{i}") for i, (v, _) in enumerate(items, 1)))
+    statement = statement.select_from(scope.relation.clause)
+    statement = statement.correlate_except(*(s.clause for s in scope.relation.sources))
+    if where is not None:
+        statement = statement.where(where.sql)
+    if group:
+        statement = statement.group_by(*(g.sql for g in group))
+    return statement if having is None else statement.having(having.sql)
+
+
 def _items(select: tree.Select, scope: Scope, resolver: Resolver) -> list[tuple[Value, str | None]]:
     """The values of the SELECT list, each with the name that AS gives it."""
     items: list[tuple[Value, str | None]] = []
@@ -201,7 +211,6 @@ def _items(select: tree.Select, scope: Scope, resolver: Resolver) -> list[tuple[
 
 def _order_value(
     order: tree.Order,
-    select: tree.Select,
     items: list[tuple[Value, str | None]],
     columns: tuple[Column, ...],
     resolver: Resolver,
