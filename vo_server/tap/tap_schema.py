@@ -10,12 +10,10 @@ from datamodel import tap_schema
 from datamodel.archive import Archive
 from datamodel.columns import Column, ForeignKey, Table
 from datamodel.config import Config
-from datamodel.observations import obscore_table
 from datamodel.sources import SOURCES
 from datamodel.tap_schema import TAP_SCHEMA_TABLES, ColumnEntry, KeyEntry, SchemaEntry, TableEntry
 from datamodel.views import class_tables
-from registry.identifiers import did_prefix
-from vo_server.site import base_url
+from vo_server.obscore import obscore
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.words import RESERVED
 
@@ -27,13 +25,11 @@ SCHEMAS: dict[str, tuple[str, str | None]] = {
 """Description and utype of the schemas, in their order; others follow."""
 
 _REGULAR = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_LINKS_PATH = "/datalink/links?ID="
 
 
 def tables(config: Config) -> tuple[Table, ...]:
     """Every table that can be queried."""
-    obscore = obscore_table(did_prefix(config), base_url(config) + _LINKS_PATH)
-    return (*class_tables(), SOURCES, obscore, *TAP_SCHEMA_TABLES)
+    return (*class_tables(), SOURCES, obscore(config), *TAP_SCHEMA_TABLES)
 
 
 def catalogue(archive: Archive) -> Catalogue:
