@@ -90,12 +90,19 @@ class RegionIndex:
     row
         The name of the table's column that the cover table's ``row`` refers to.
     cover
-        The SQLAlchemy table ``(lo, hi, row)``; both ends inclusive, order-29 NESTED pixels.
+        The SQLAlchemy table ``(lo, hi, row)``; both ends inclusive, order-29 NESTED pixels; made together with
+        `edges` by `datamodel.regions.region_tables`.
     """
 
     region: str
     row: str
     cover: sa.Table
+
+    @property
+    def edges(self) -> sa.Table:
+        """The table of the regions' edges, for the exact tests."""
+        edges: sa.Table = self.cover.info["edges"]
+        return edges
 
 
 @dataclass(frozen=True)
