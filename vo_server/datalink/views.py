@@ -9,7 +9,7 @@ from vo_server.datalink import capability
 from vo_server.datalink.parameters import read
 from vo_server.datalink.query import links
 from vo_server.descriptors import DATALINK_STANDARD
-from vo_server.site import archive
+from vo_server.site import archive, up_since
 
 blueprint = Blueprint("datalink", __name__, url_prefix="/datalink")
 
@@ -40,8 +40,7 @@ def capabilities() -> Response:
 @blueprint.get("/availability")
 def availability() -> Response:
     """That it is up."""
-    opened = archive()
-    return vosi.availability_document(opened.resource("up since", opened.clock))
+    return vosi.availability_document(up_since())
 
 
 blueprint.register_error_handler(Exception, errors.handler(dali.error_document))

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from datamodel.config import Config
 from datamodel.errors import UsageError
 from datamodel.shapes import Circle, Polygon, Range, Shape
 from vo_server.dali import Parameters
@@ -94,15 +95,15 @@ class SiaQuery:
     format: Format = field(default_factory=lambda: choose(None))
 
 
-def read(parameters: Parameters, maxrec: int, maxrec_limit: int) -> SiaQuery:
+def read(parameters: Parameters, config: Config) -> SiaQuery:
     """The query that a request's parameters mean; parameters that SIA does not know are ignored.
 
     Parameters
     ----------
     parameters
         Of the request.
-    maxrec, maxrec_limit
-        How many rows there are where MAXREC is not given, and at the most.
+    config
+        Says how many rows there are where MAXREC is not given, and at the most.
 
     Raises
     ------
@@ -123,7 +124,7 @@ def read(parameters: Parameters, maxrec: int, maxrec_limit: int) -> SiaQuery:
         polarisations=tuple(_one_of("POL", v.upper(), POLARISATIONS) for v in values("POL")),
         product_types=tuple(_one_of("DPTYPE", v.lower(), PRODUCT_TYPES) for v in values("DPTYPE")),
         calibration_levels=tuple(int(level) for level in levels),
-        maxrec=parameters.maxrec(maxrec, maxrec_limit),
+        maxrec=parameters.maxrec(config.maxrec, config.maxrec_limit),
         format=choose(parameters.one("RESPONSEFORMAT")),
     )
 

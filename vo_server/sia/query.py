@@ -47,7 +47,7 @@ def _conditions(query: SiaQuery, rows: sa.FromClause, table: Table) -> Iterator[
 
 def _overlaps(shape: sky.Shape, rows: sa.FromClause, table: Table) -> Truth:
     assert table.region is not None
-    return sky.region_overlaps(shape, rows.c[table.region.row], table.region)
+    return sky.overlaps(shape, table.region, rows.c[table.region.row])
 
 
 def _meets(interval: Interval, axis: Axis, rows: sa.FromClause) -> Truth:

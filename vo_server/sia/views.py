@@ -1,5 +1,7 @@
 """Images are found: ``/sia2/query`` answers SIA 2.0 requests from ObsCore."""
 
+from dataclasses import replace
+
 import flask
 from flask import Blueprint, Response
 
@@ -10,7 +12,7 @@ from vo_server.obscore import links_url, obscore
 from vo_server.sia import capability
 from vo_server.sia.parameters import read
 from vo_server.sia.query import select
-from vo_server.site import archive
+from vo_server.site import archive, up_since
 
 blueprint = Blueprint("sia", __name__, url_prefix="/sia2")
 
@@ -23,7 +25,9 @@ def query() -> Response:
     """The images and cubes that were asked for, one row each, made or not."""
     opened = archive()
     config = opened.config
-    asked = read(dali.read(flask.request), config.maxrec, config.maxrec_limit)
+    asked = read(dali.read(flask.request), config)
+    if flask.request.method == "HEAD":
+        asked = replace(asked, maxrec=0)
     table = obscore(config)
     statement = select(asked, dali.caller_of(flask.request), table)
     rows = opened.database.rows(statement, table.columns, limit=asked.maxrec, seconds=config.query_seconds)
@@ -48,8 +52,7 @@ def capabilities() -> Response:
 @blueprint.get("/availability")
 def availability() -> Response:
     """That it is up."""
-    opened = archive()
-    return vosi.availability_document(opened.resource("up since", opened.clock))
+    return vosi.availability_document(up_since())
 
 
 def _error_document(what: Told) -> Response:

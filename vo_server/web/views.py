@@ -1,0 +1,139 @@
+"""People look: ``/`` says what is here, ``/object/<object_id>`` shows one object. They decide nothing."""
+
+from typing import Any
+
+import flask
+from flask import Blueprint, Response, render_template
+
+from datamodel.archive import Archive
+from datamodel.context import LEVELS
+from datamodel.dataobject import DataObject
+from datamodel.errors import NotFoundError
+from datamodel.frames import BaseFrame
+from datamodel.objects import DBObject
+from datamodel.session import Session
+from processing.classes import RAW_CLASSES, TARGET_CLASSES
+from processing.fits_reading import read_image
+from vo_server import errors
+from vo_server.dali import caller_of
+from vo_server.errors import Told
+from vo_server.obscore import did_prefix, links_url, object_did
+from vo_server.site import archive, base_url
+from vo_server.web import thumbnails
+from vo_server.web.object_page import Facts, facts_of
+
+blueprint = Blueprint(
+    "web", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
+)
+
+SECURITY = {
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+}
+"""On every page: nothing comes from elsewhere, no script at all runs inline."""
+
+SERVICES = (
+    ("TAP 1.1", "/tap", "ADQL queries over every table"),
+    ("SIA 2.0", "/sia2/query", "images by position, time, band"),
+    ("DataLink 1.1", "/datalink/links", "what belongs to an observation"),
+    ("Targets", "/target/<Class>/<exposure>", "the best product of an exposure, made when asked for"),
+    ("Data", "/data/<object_id>", "the file of one object, for ever"),
+)
+
+ROBOTS = "User-agent: *\nDisallow: /target\nDisallow: /data\nDisallow: /tap\nDisallow: /sia2\nDisallow: /datalink\n"
+
+H_PERSEI = (34.75, 57.13)
+
+
+@blueprint.get("/")
+def front() -> str:
+    """What is here, and how to ask for it."""
+    opened = archive()
+    config = opened.config
+    with Session(opened, caller_of(flask.request)):
+        counts = [(cls, len(cls.select_all())) for cls in (*RAW_CLASSES, *TARGET_CLASSES)]
+        exposure = next(iter(RAW_CLASSES[-1].select_all().order_by("obs_id", "chip.name").limit(1)), None)
+        simulated = exposure is not None and exposure.instrument.name == "SIMCAM"
+    return render_template(
+        "front.html",
+        config=config,
+        base_url=base_url(config),
+        counts=[(cls.__name__, (cls.__doc__ or "").strip().splitlines()[0], n) for cls, n in counts],
+        services=SERVICES,
+        exposure=exposure,
+        centre=H_PERSEI if simulated or exposure is None else (round(exposure.ra, 4), round(exposure.dec, 4)),
+        did_prefix=did_prefix(config),
+        simulated=simulated,
+    )
+
+
+@blueprint.get("/object/<object_id>")
+def show(object_id: str) -> str:
+    """One object: its values, its status, what it was made from and what uses it."""
+    opened = archive()
+    with Session(opened, caller_of(flask.request)) as session:
+        facts = facts_of(_load(session, DBObject, object_id))
+        return _page(opened, facts)
+
+
+def _page(opened: Archive, facts: Facts) -> str:
+    product, did = facts.product, object_did(opened.config, facts.product.object_id)
+    return render_template(
+        "object.html",
+        config=opened.config,
+        facts=facts,
+        product=product,
+        did=did,
+        links_url=links_url(opened.config),
+        has_file=isinstance(product, DataObject) and bool(product.filename),
+        has_image=isinstance(product, BaseFrame) and bool(product.filename),
+        level=LEVELS.get(product._privileges, ""),
+    )
+
+
+@blueprint.get("/object/<object_id>/<any(thumbnail, preview):size>.png")
+def picture(object_id: str, size: str) -> Response:
+    """A picture of the pixels of a frame; of the same frame always the same."""
+    opened = archive()
+    caller = caller_of(flask.request)
+    with Session(opened, caller) as session:
+        frame = _load(session, BaseFrame, object_id)
+        if not frame.filename:
+            raise NotFoundError(f"the {type(frame).__name__} {object_id} has no pixels")
+        path, digest = frame.path(), frame.file_sha256
+    response = Response(mimetype="image/png")
+    response.set_etag(f"{digest[:32]}-{size}")
+    response.headers["Cache-Control"] = f"{'private' if caller.user else 'public'}, max-age=86400"
+    if flask.request.if_none_match.contains(response.get_etag()[0] or ""):
+        response.status_code = 304
+    elif flask.request.method != "HEAD":
+        response.data = thumbnails.png(read_image(path)[0], thumbnails.SIZES[size])
+    return response
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Programs that follow every link are kept from what would be made for them."""
+    return Response(ROBOTS, mimetype="text/plain")
+
+
+def _load(session: Session, cls: Any, object_id: str) -> Any:
+    """The object; unknown and hidden ones are the same."""
+    known = session.load_many(cls, [object_id[:100]]).values()
+    if not known:
+        raise NotFoundError("There is no such object here, or it is not public.")
+    return next(iter(known))
+
+
+def error_page(what: Told) -> Response:
+    """An error as a page for people."""
+    return Response(render_template("error.html", config=archive().config, what=what), mimetype="text/html")
+
+
+@blueprint.after_request
+def _secure(response: Response) -> Response:
+    response.headers.update(SECURITY)
+    return response
+
+
+blueprint.register_error_handler(Exception, errors.handler(error_page))
