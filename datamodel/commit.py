@@ -80,19 +80,18 @@ def _forget(session: Session, fresh: list[Any], changed: list[Any], before: Snap
 
 def _unsaved(objects: list[Any]) -> list[Any]:
     """The unsaved objects and the unsaved ones they link to, linked ones first."""
-    ordered: dict[int, Any] = {}
+    ordered, reached = [], set()
     pending = [(o, False) for o in reversed(objects)]
     pending += [(linked, False) for o in objects if o.__state__.changed for linked in _linked(o)]
     while pending:
         instance, expanded = pending.pop()
-        if id(instance) in ordered or instance.__state__.saved:
-            continue
         if expanded:
-            ordered[id(instance)] = instance
-        else:
+            ordered.append(instance)
+        elif id(instance) not in reached and not instance.__state__.saved:
+            reached.add(id(instance))
             pending.append((instance, True))
             pending += [(o, False) for o in _linked(instance)]
-    return list(ordered.values())
+    return ordered
 
 
 def _linked(instance: Any) -> list[Any]:

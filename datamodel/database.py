@@ -151,8 +151,8 @@ class _Stream:
         return answer
 
     def _fetch(self) -> list[Any]:
-        cursor: Any = self.result.cursor
-        return list(cursor.fetchmany(BATCH_ROWS)) if cursor else []
+        # the driver's own cursor would miss the rows that SQLAlchemy has buffered already
+        return list(self.result.fetchmany(BATCH_ROWS))
 
     def _batches(self, answer: Rows) -> Iterator[pa.RecordBatch]:
         fetched = self.first
