@@ -6,9 +6,14 @@ from flask import Flask, Response
 from datamodel.archive import Archive
 from datamodel.errors import UsageError
 from vo_server import errors, site
+from vo_server.data.views import blueprint as data
+from vo_server.datalink.views import blueprint as datalink
+from vo_server.sia.views import blueprint as sia
 from vo_server.tap.views import blueprint as tap
+from vo_server.web.views import blueprint as web
+from vo_server.web.views import error_page
 
-BLUEPRINTS = (tap,)
+BLUEPRINTS = (web, tap, sia, datalink, data)
 
 MAX_BODY_BYTES = 4 << 20
 """A request may be so long; a query is at most a million characters, which may be percent-encoded."""
@@ -42,7 +47,7 @@ def create_app(archive: Archive) -> Flask:
     app.extensions |= {"archive": archive, "up_since": archive.clock()}
     app.before_request(_refuse_strangers(archive))
     app.after_request(_finish)
-    app.register_error_handler(Exception, errors.handler(errors.plain))
+    app.register_error_handler(Exception, errors.handler(_show_error))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
@@ -58,6 +63,13 @@ def _refuse_strangers(archive: Archive) -> flask.typing.BeforeRequestCallable:
             raise UsageError("this archive is not served under the host name of this request")
 
     return refuse
+
+
+def _show_error(what: errors.Told) -> Response:
+    """An error at a URL that is nobody's: a page where a browser asks, else text."""
+    kinds = ("text/plain", "text/html")
+    browsing = flask.request.accept_mimetypes.best_match(kinds, default=kinds[0]) == "text/html"
+    return error_page(what) if browsing else errors.plain(what)
 
 
 def _finish(response: Response) -> Response:

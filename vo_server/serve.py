@@ -11,9 +11,9 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-import processing.classes  # noqa: F401  every class has its table before the archive is prepared
 from datamodel.archive import Archive
 from datamodel.config import Config
+from processing.opening import open_archive
 from vo_server import __version__, site
 from vo_server.app import create_app
 from vo_server.tap import tap_schema
@@ -61,9 +61,8 @@ def serve(config: Config, announce: Callable[[str], None] = lambda base_url: Non
 
 def prepare(config: Config) -> None:
     """Bring an archive's tables and TAP_SCHEMA up to date, and close it: workers open it for themselves."""
-    archive = Archive(config)
+    archive = open_archive(config)
     try:
-        archive.prepare()
         if tap_schema.update_tap_schema(archive, tap_schema.tables(config)):
             log.info("TAP_SCHEMA was brought up to date")
     finally:
@@ -97,8 +96,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        self._archive = Archive(self._config)
-        self._archive.prepare()
+        self._archive = open_archive(self._config)
         return create_app(self._archive)
 
     def _when_ready(self, arbiter: Any) -> None:

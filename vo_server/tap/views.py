@@ -72,9 +72,16 @@ def asynchronous(_rest: str = "") -> Response:
 
 
 @blueprint.get("/")
+def root() -> Response:
+    """Say to people which resources there are."""
+    url = f"{site.base_url(site.archive().config)}/tap"
+    listed = "".join(f"{url}/{name}\n" for name in RESOURCES)
+    return Response(f"TAP 1.1 service; its resources:\n{listed}", mimetype="text/plain")
+
+
 @blueprint.get("/<path:rest>")
-def elsewhere(rest: str = "") -> Response:
-    """Say which resources there are."""
+def elsewhere(rest: str) -> Response:
+    """Say in the form of TAP that there is no such resource."""
     listed = ", ".join(f"/tap/{name}" for name in RESOURCES)
     raise NotFoundError(f"there is no resource {dali.shown('/tap/' + rest)}; there are {listed}")
 
