@@ -6,6 +6,7 @@ part of every join.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,14 +28,37 @@ from datamodel.expressions import (
 from datamodel.schema import lineage, list_table, owner, table_of
 
 
-class Joins:
-    """The FROM clause of one query, grown as paths are walked."""
+@cache
+def _alias(table: sa.Table, _prefix: tuple[str, ...]) -> sa.FromClause:
+    """An alias that is used again in every outermost statement: making one anew costs more than the query."""
+    return table.alias()
 
-    def __init__(self, root: Any, caller: Caller, needs_all: bool = False) -> None:
+
+def _new_alias(table: sa.Table, _prefix: tuple[str, ...]) -> sa.FromClause:
+    return table.alias()
+
+
+class Joins:
+    """The FROM clause of one query, grown as paths are walked.
+
+    Parameters
+    ----------
+    root
+        The class that is asked for.
+    caller
+        Who asks.
+    needs_all
+        Join the tables of all ancestors, for whole rows.
+    outermost
+        True where the statement stands for itself: its aliases can then be shared with other statements.
+    """
+
+    def __init__(self, root: Any, caller: Caller, needs_all: bool = False, outermost: bool = False) -> None:
         self.root = root
         self.caller = caller
+        self._new = _alias if outermost else _new_alias
         self._aliases: dict[tuple[tuple[str, ...], Any], sa.FromClause] = {}
-        self.base = table_of(lineage(root)[0]).alias()
+        self.base = self._new(table_of(lineage(root)[0]), ())
         self.clause: sa.FromClause = self.base
         self._aliases[((), lineage(root)[0])] = self.base
         for cls in lineage(root)[1:]:
@@ -42,7 +66,7 @@ class Joins:
                 self._join((), cls, self.base.c.object_id, outer=False)
 
     def _join(self, prefix: tuple[str, ...], cls: Any, key: Any, outer: bool) -> sa.FromClause:
-        alias = table_of(cls).alias()
+        alias = self._new(table_of(cls), prefix)
         on: sa.ColumnElement[bool] = alias.c.object_id == key
         self.clause = self.clause.join(alias, on, isouter=outer)
         self._aliases[(prefix, cls)] = alias
@@ -63,7 +87,7 @@ class Joins:
         root = lineage(cls)[0]
         if (names, root) not in self._aliases:
             link = self.column(prefix)
-            alias = table_of(root).alias()
+            alias = self._new(table_of(root), names)
             on = sa.and_(alias.c.object_id == link, visible(alias, self.caller))
             self.clause = self.clause.join(alias, on, isouter=True)
             self._aliases[(names, root)] = alias
@@ -158,7 +182,7 @@ def rows(
     order
         Paths and whether descending; then creation_date and object_id.
     """
-    joins = Joins(cls, caller, needs_all=True)
+    joins = Joins(cls, caller, needs_all=True, outermost=True)
     columns = [joins.base.c.class_name.label("class_name")]
     columns += [joins.column((a,)).label(a.name) for a in cls.__attributes__.values() if not a.many]
     return _sorted(columns, joins, condition, order)
@@ -168,7 +192,7 @@ def ordered_ids(
     cls: Any, condition: Condition | None, caller: Caller, order: tuple[tuple[Steps, bool], ...] = ()
 ) -> sa.Select[Any]:
     """A statement that gives the object_ids for which a condition holds, in the order of `rows`."""
-    joins = Joins(cls, caller)
+    joins = Joins(cls, caller, outermost=True)
     return _sorted([joins.base.c.object_id], joins, condition, order)
 
 
@@ -188,7 +212,7 @@ def _sorted(
 
 def by_ids(cls: Any, object_ids: list[str], caller: Caller, names: list[str]) -> sa.Select[Any]:
     """A statement that gives some attributes of the objects with the given identifiers."""
-    joins = Joins(cls, caller)
+    joins = Joins(cls, caller, outermost=True)
     columns = [joins.base.c.class_name.label("class_name")]
     columns += [joins.column((cls.__attributes__[name],)).label(name) for name in names]
     where = (joins.base.c.object_id.in_(object_ids), visible(joins.base, caller))

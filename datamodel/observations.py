@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import sky
+from datamodel import regions
 from datamodel.columns import Column, RegionIndex, Table
 from datamodel.context import Caller, visible
 from datamodel.objects import DBObject
@@ -77,7 +77,7 @@ observation = sql_table(
 )
 """One row a product: ``row`` is ``<class>/<raw_id>``, the end of its publisher DID."""
 
-cover, edges = sky.region_tables("observation", metadata)
+cover, edges = regions.region_tables("observation", metadata)
 
 listing_state = sa.Table(
     "listing_state",

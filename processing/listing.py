@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from datamodel import sky
+from datamodel import regions, sky
 from datamodel.archive import event
 from datamodel.attributes import class_named
 from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller
@@ -169,9 +169,9 @@ def _write(session: Session, raw_ids: list[str], rows: list[Any], newest: int) -
             _forget(connection, raw_ids[start : start + 200])
         if rows:
             connection.execute(sa.insert(observation), [row for row, _ in rows])
-        regions = [sky.region_rows(shape, row["row"]) for row, shape in rows if shape is not None]
+        outlines = [regions.region_rows(shape, row["row"]) for row, shape in rows if shape is not None]
         for table, which in ((cover, 0), (edges, 1)):
-            every = [r for region in regions for r in region[which]]
+            every = [r for outline in outlines for r in outline[which]]
             if every:
                 connection.execute(sa.insert(table), every)
         here = listing_state.c.name == _STATE

@@ -11,4 +11,5 @@ def together(*maps: Given | None) -> NDArray[np.uint8] | None:
     images = [each.image for each in maps if each is not None]
     if not images:
         return None
-    return np.logical_and.reduce([image > 0 for image in images]).astype(np.uint8)
+    good = np.logical_and.reduce([image > 0 for image in images])
+    return np.asarray(good, dtype=np.uint8)

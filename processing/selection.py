@@ -10,8 +10,9 @@ from processing.keys import Keys
 def candidates(cls: Any, keys: Keys) -> Query:
     """Every visible object of the class with these keys whose validity covers the instant, usable or not."""
     if cls.of_exposure:
-        return cls.raw == keys.raw
-    query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip)
+        of_raw: Query = cls.raw == keys.raw
+        return of_raw
+    query: Query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip)
     if cls.needs_filter:
         query &= cls.filter == keys.filter
     return query & (cls.timestamp_start <= keys.instant) & (cls.timestamp_end > keys.instant)

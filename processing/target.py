@@ -116,10 +116,8 @@ class ProcessTarget:
 
     def status(self) -> str:
         """``ok``, ``outdated`` or ``eclipsed`` (a newer one is used in its place)."""
-        node = self._node()
-        if getattr(node.existing, "object_id", None) != self.object_id:  # type: ignore[attr-defined]
-            return "eclipsed"
-        return node.status
+        best = select(type(self), self.own_keys().for_class(type(self)))
+        return self._node().status if best is None or best is self else "eclipsed"
 
     def _node(self) -> Node:
         planner = Planner(instruments_of(current().archive))

@@ -186,7 +186,7 @@ def _write(order: WorkOrder, product: Product) -> Path | None:
 
 
 def _cards(order: WorkOrder, product: Product) -> list[tuple[str, Any, str]]:
-    cards = [("PRODUCT", order.class_name, "class of this product")]
+    cards: list[tuple[str, Any, str]] = [("PRODUCT", order.class_name, "class of this product")]
     for name in ("instrument", "chip", "filter"):
         given = order.inputs.given.get(name)
         if isinstance(given, Given):

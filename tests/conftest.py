@@ -18,6 +18,11 @@ import sqlalchemy as sa
 
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.session import Session
+from processing.ingest import ingest
+from processing.opening import open_archive, operator, session_of
+from processing.simulator import SurveyPlan, write_survey
+from processing.workers import Workers
 
 ON_POSTGRESQL = os.environ.get("VO_TEST_DATABASE", "sqlite") == "postgresql"
 
@@ -130,3 +135,69 @@ def statements(archive: Archive) -> Iterator[Callable[[], int]]:
     sa.event.listen(archive.database.engine, "before_cursor_execute", note)
     yield count
     sa.event.remove(archive.database.engine, "before_cursor_execute", note)
+
+
+@pytest.fixture(scope="session")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with ``raw`` and ``truth`` of a tiny simulated survey; nobody writes there."""
+    folder = tmp_path_factory.mktemp("survey")
+    write_survey(SurveyPlan.tiny(), folder / "raw", folder / "truth", workers=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def workers() -> Iterator[Workers]:
+    """Two processes that run recipes, for all tests together."""
+    pool = Workers(2)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture(scope="session")
+def ingested(
+    survey: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
+    """An archive folder and database URL with the tiny survey ingested; to be copied, never opened."""
+    folder = tmp_path_factory.mktemp("ingested") / "archive"
+    url = "" if not ON_POSTGRESQL else _new_database(request.getfixturevalue("postgresql_server"))
+    with session_of(Config(archive=folder, database_url=url)) as session:
+        ingest(session, [survey / "raw"])
+    return folder, url
+
+
+@pytest.fixture
+def observatory(
+    ingested: tuple[Path, str], tmp_path: Path, workers: Workers, request: pytest.FixtureRequest
+) -> Iterator[Archive]:
+    """An archive of its own for one test, with the tiny survey ingested and nothing made."""
+    folder, url = ingested
+    shutil.copytree(folder, tmp_path / "observatory")
+    if url:
+        url = _new_database(request.getfixturevalue("postgresql_server"), sa.make_url(url).database)
+    opened = open_archive(Config(archive=tmp_path / "observatory", database_url=url))
+    opened.resource("workers", lambda: _Shared(workers))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def session(observatory: Archive) -> Iterator[Session]:
+    """The operator at work on `observatory`."""
+    with Session(observatory, operator(observatory)) as opened:
+        yield opened
+
+
+class _Shared:
+    """Workers that outlive the archive they are lent to."""
+
+    def __init__(self, workers: Workers) -> None:
+        self.submit = workers.submit
+
+
+def _new_database(server: str, template: str | None = None) -> str:
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = sa.create_engine(server.format(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else "")))
+    admin.dispose()
+    return server.format(database=name)
