@@ -1,0 +1,251 @@
+"""Downloads: served, made first, made once, bounded; and never for those who only look."""
+
+import hashlib
+import io
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from astropy.io import fits
+from flask.testing import FlaskClient
+
+from datamodel.archive import Archive
+from datamodel.config import Config
+from datamodel.context import ANONYMOUS, SERVICE_ACCOUNT, WORLD
+from datamodel.errors import BusyError
+from datamodel.frames import RawBiasFrame, RawScienceFrame
+from datamodel.making import Slot, making
+from datamodel.session import Session
+from processing.classes import TARGET_CLASSES
+from processing.opening import operator
+from processing.reduced_science_frame import ReducedScienceFrame
+from vo_server.app import create_app
+from vo_server.delivery import content_type
+
+CHAIN = {"ReadNoise", "BiasFrame", "HotPixelMap", "MasterFlatFrame", "ReducedScienceFrame"}
+
+
+@pytest.fixture
+def client(observatory: Archive) -> FlaskClient:
+    return create_app(observatory).test_client()
+
+
+@pytest.fixture
+def raw(observatory: Archive) -> Iterator[RawScienceFrame]:
+    with Session(observatory, ANONYMOUS):
+        yield (RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0]
+
+
+@pytest.fixture
+def path(raw: RawScienceFrame) -> str:
+    return f"/target/ReducedScienceFrame/{raw.object_id}"
+
+
+def made() -> dict[str, int]:
+    counts = {c.__name__: len(c.select_all()) for c in TARGET_CLASSES}
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_downloading_makes_once_and_downloading_again_makes_nothing(client: FlaskClient, path: str) -> None:
+    first = client.get(path)
+    assert first.status_code == 200
+    assert first.mimetype == "application/fits"
+    assert first.headers["VO-Status"] == "made"
+    count = made()
+    assert set(count) >= CHAIN
+    assert count["ReducedScienceFrame"] == 1
+    told = dict(reversed(each.split(" ")) for each in first.headers["VO-Made"].split("; ")[1].split(", "))
+    assert {name: int(number) for name, number in told.items()} == count
+    again = client.get(path)
+    assert again.headers["VO-Status"] == "up-to-date"
+    assert "VO-Made" not in again.headers
+    assert again.data == first.data
+    assert made() == count
+    assert first.headers["Cache-Control"] == "public, no-cache"
+
+
+def test_what_is_made_for_a_stranger_belongs_to_the_archive_and_the_project_of_the_exposure(
+    client: FlaskClient, raw: RawScienceFrame, path: str
+) -> None:
+    client.get(path)
+    frame = ReducedScienceFrame.select(raw=raw)
+    assert (frame._creator, frame._project) == (SERVICE_ACCOUNT, raw._project)
+    assert frame._privileges == min(raw._privileges, WORLD)
+    assert frame.bias._creator == SERVICE_ACCOUNT
+
+
+def test_looking_makes_nothing(client: FlaskClient, path: str) -> None:
+    head = client.head(path)
+    assert (head.status_code, head.headers["VO-Status"], head.data) == (200, "not made", b"")
+    probe = client.get(path, headers={"Range": "bytes=0-2879"})
+    assert (probe.status_code, probe.mimetype) == (409, "text/plain")
+    assert "not made" in probe.text
+    robot = client.get(path, headers={"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1)"})
+    assert robot.status_code == 409
+    assert made() == {}
+
+
+def test_looking_at_what_is_there_gives_it(client: FlaskClient, path: str) -> None:
+    whole = client.get(path).data
+    head = client.head(path)
+    assert int(head.headers["Content-Length"]) == len(whole)
+    assert head.headers["VO-Status"] == "up-to-date"
+    piece = client.get(path, headers={"Range": "bytes=80-159", "User-Agent": "Googlebot/2.1"})
+    assert (piece.status_code, piece.data) == (206, whole[80:160])
+    assert piece.headers["Content-Range"] == f"bytes 80-159/{len(whole)}"
+
+
+def test_two_downloads_at_the_same_time_make_once(observatory: Archive, path: str) -> None:
+    app = create_app(observatory)
+    start = threading.Barrier(2)
+
+    def download() -> tuple[int, bytes]:
+        start.wait()
+        answer = app.test_client().get(path)
+        return answer.status_code, answer.data
+
+    with ThreadPoolExecutor(2) as pool:
+        (a, first), (b, second) = (f.result() for f in [pool.submit(download) for _ in range(2)])
+    assert (a, b) == (200, 200)
+    assert first == second
+    assert made() == dict.fromkeys(made(), 1)
+
+
+def test_the_bytes_of_one_object_are_given_for_ever(
+    client: FlaskClient, raw: RawScienceFrame, path: str
+) -> None:
+    location = client.get(path).headers["Content-Location"]
+    object_id = location.rpartition("/")[2]
+    answer = client.get(f"/data/{object_id}")
+    frame = ReducedScienceFrame.select(raw=raw)
+    assert location.startswith("http://127.0.0.1:8000/data/")
+    assert hashlib.sha256(answer.data).hexdigest() == frame.file_sha256
+    assert answer.headers["ETag"] == f'"{frame.file_sha256}"'
+    assert answer.headers["VO-Status"] == "up-to-date"
+    assert f"filename={frame.filename}" in answer.headers["Content-Disposition"].replace('"', "")
+    assert answer.headers["Link"] == f'<http://127.0.0.1:8000{path}>; rel="latest-version"'
+    assert "immutable" in answer.headers["Cache-Control"]
+    with fits.open(frame.path()) as hdus:
+        assert hdus[0].header["PRODUCT"] == "ReducedScienceFrame"
+
+
+def test_conditional_requests_and_ranges(client: FlaskClient, raw: RawScienceFrame) -> None:
+    url = f"/data/{raw.object_id}"
+    whole = client.get(url)
+    assert whole.headers["Accept-Ranges"] == "bytes"
+    assert client.get(url, headers={"If-None-Match": whole.headers["ETag"]}).status_code == 304
+    assert client.get(url, headers={"Range": "bytes=-10"}).data == whole.data[-10:]
+    assert client.get(url, headers={"Range": "bytes=999999999-"}).status_code == 416
+    for ignored in ("bytes=0-1,5-6", "lines=1-2", "nonsense", "bytes=5-2"):
+        answer = client.get(url, headers={"Range": ignored})
+        assert (answer.status_code, len(answer.data)) in ((200, len(whole.data)), (416, len(answer.data)))
+    head = client.head(url)
+    assert (head.data, int(head.headers["Content-Length"])) == (b"", len(whole.data))
+
+
+def test_a_source_list_is_given_as_its_table(client: FlaskClient, raw: RawScienceFrame) -> None:
+    answer = client.get(f"/target/SourceList/{raw.object_id}")
+    assert answer.status_code == 200
+    with fits.open(io.BytesIO(answer.data)) as hdus:
+        assert {"sid", "ra", "dec"} <= {name.lower() for name in hdus[1].columns.names}
+
+
+def test_a_calibration_is_given_for_an_exposure_and_a_raw_frame_is_itself(
+    client: FlaskClient, raw: RawScienceFrame
+) -> None:
+    answer = client.get(f"/target/BiasFrame/{raw.object_id}")
+    assert answer.headers["VO-Made"] == "2; 1 BiasFrame, 1 ReadNoise"
+    itself = client.get(f"/target/RawScienceFrame/{raw.object_id}")
+    assert hashlib.sha256(itself.data).hexdigest() == raw.file_sha256
+
+
+def test_a_stale_product_is_made_anew_and_the_old_one_says_why(
+    client: FlaskClient, observatory: Archive, raw: RawScienceFrame
+) -> None:
+    url = f"/target/BiasFrame/{raw.object_id}"
+    old = client.get(url).headers["Content-Location"].rpartition("/")[2]
+    with Session(observatory, operator(observatory)):
+        judged = (RawBiasFrame.chip == "A5382").order_by("DATE_OBS")[0]
+        judged.is_valid = 0
+        judged.commit()
+    stale = client.get(f"/data/{old}")
+    assert stale.headers["VO-Status"] == "outdated"
+    assert "obsolete:raw_bias_frames" in stale.headers["VO-Reasons"]
+    assert client.head(url).headers["VO-Status"] == "outdated"
+    assert client.get(url).headers["VO-Status"] == "made"
+    assert client.get(url).headers["Content-Location"].rpartition("/")[2] != old
+
+
+def test_what_cannot_be_made_is_a_conflict_that_says_what_is_lacking(
+    client: FlaskClient, observatory: Archive, raw: RawScienceFrame, path: str
+) -> None:
+    with Session(observatory, operator(observatory)):
+        for frame in RawBiasFrame.select_all():
+            frame.is_valid = 0
+            frame.commit()
+    answer = client.get(path)
+    assert answer.status_code == 409
+    assert "RawBiasFrame" in answer.text
+    assert made() == {}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/target/ReducedScienceFrame/00000000-0000-7000-8000-000000000000",
+        "/target/ReducedScienceFrames/x",
+        "/target/DBObject/x",
+        "/data/00000000-0000-7000-8000-000000000000",
+        "/data/..%2f..%2fetc%2fpasswd",
+        "/target/ReadNoise/%00",
+    ],
+)
+def test_what_is_not_there_is_not_found(client: FlaskClient, url: str) -> None:
+    answer = client.get(url)
+    assert answer.status_code == 404
+    assert "Traceback" not in answer.text
+
+
+def test_an_object_without_a_file_says_so(client: FlaskClient, raw: RawScienceFrame) -> None:
+    answer = client.get(f"/target/ReadNoise/{raw.object_id}")
+    assert (answer.status_code, "has no file" in answer.text) == (404, True)
+
+
+def test_a_bound_per_caller_gives_503_and_when_to_try_again(
+    client: FlaskClient, observatory: Archive, path: str
+) -> None:
+    with (
+        Slot(observatory, "address 127.0.0.1", "something"),
+        Slot(observatory, "address 127.0.0.1", "something else"),
+    ):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert made() == {}
+
+
+def test_bounds_hold_together_and_are_free_again(archive: Archive, clock: Callable[[], object]) -> None:
+    object.__setattr__(archive, "config", Config(archive=archive.config.archive, makes_at_once=2))
+    with Slot(archive, "one", "a"), Slot(archive, "two", "b"):
+        with pytest.raises(BusyError), Slot(archive, "three", "c"):
+            pass
+        clock.advance(seconds=31)  # the makers are believed dead
+        with Slot(archive, "three", "c"):
+            pass
+    with archive.database.read() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(making)) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "mime"),
+    [
+        ("a.fits", "application/fits"),
+        ("a.FITS.fz", "application/fits"),
+        ("a.txt", "text/plain"),
+        ("a", "application/octet-stream"),
+    ],
+)
+def test_media_types_go_by_the_extension(name: str, mime: str) -> None:
+    assert content_type(name) == mime
