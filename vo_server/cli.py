@@ -185,3 +185,7 @@ def _status(config: Config, parsed: argparse.Namespace) -> int:
         print(f"{count:8d}  {name}")
     print(f"{len(quarantined):8d}  files in quarantine")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
