@@ -75,9 +75,9 @@ class Joins:
     def table(self, prefix: tuple[Attribute, ...], cls: Any, name: str) -> sa.FromClause:
         """The alias that holds attribute `name` of the object at the end of `prefix`."""
         names = tuple(a.name for a in prefix)
-        holder = owner(cls, name)
+        holder, base = owner(cls, name), self.object(prefix)
         if (names, holder) not in self._aliases:
-            self._join(names, holder, self.object(prefix).c.object_id, outer=bool(prefix))
+            self._join(names, holder, base.c.object_id, outer=bool(prefix))
         return self._aliases[(names, holder)]
 
     def object(self, prefix: tuple[Attribute, ...]) -> sa.FromClause:
