@@ -15,6 +15,10 @@ from datamodel.polygons import outline
 from datamodel.shapes import Circle, Point, Polygon, Range, Shape
 from datamodel.sphere import EDGE_RAD, Floats
 
+DOUBLE: sa.Double[float] = sa.Double(53)
+BIGINT = sa.BigInteger()
+INTEGER = sa.Integer()
+
 Number = sa.ColumnElement[float]
 Angle = sa.ColumnElement[float] | float
 Truth = sa.ColumnElement[bool]
@@ -47,22 +51,22 @@ def distance_sql(ra1: Angle, dec1: Angle, ra2: Angle, dec2: Angle) -> Number:
     ra1, dec1, ra2, dec2 = (sql_number(a) for a in (ra1, dec1, ra2, dec2))
     near = _haversine(ra1 - ra2, dec1 - dec2, dec1, sa.func.cos(sa.func.radians(dec2)))
     far = _haversine(ra1 - ra2 - sql_number(180.0), dec1 + dec2, dec1, sa.func.cos(sa.func.radians(dec2)))
-    half: Number = sa.func.atan2(sa.func.sqrt(near), sa.func.sqrt(far), type_=sa.Double(53))
-    return sql_number(2.0) * sa.func.degrees(half, type_=sa.Double(53))
+    half: Number = sa.func.atan2(sa.func.sqrt(near), sa.func.sqrt(far), type_=DOUBLE)
+    return sql_number(2.0) * sa.func.degrees(half, type_=DOUBLE)
 
 
 def sql_number(value: Angle) -> Number:
     """A column as it is, a number as a double."""
-    return value if isinstance(value, sa.ColumnElement) else sa.literal(float(value), sa.Double(53))
+    return value if isinstance(value, sa.ColumnElement) else sa.literal(float(value), DOUBLE)
 
 
 def _bigint(value: int) -> sa.ColumnElement[int]:
-    return sa.literal(value, sa.BigInteger())
+    return sa.literal(value, BIGINT)
 
 
 def sql_function(name: str, *arguments: Angle) -> Number:
     """A function of numbers that gives a double."""
-    result: Number = getattr(sa.func, name)(*map(sql_number, arguments), type_=sa.Double(53))
+    result: Number = getattr(sa.func, name)(*map(sql_number, arguments), type_=DOUBLE)
     return result
 
 
@@ -99,8 +103,8 @@ def _in_polygon(polygon: Polygon, ra: Number, dec: Number) -> Truth:
         )
         for n, enters, leaves, side in zip(edges.n, edges.enters, edges.leaves, edges.side, strict=True)
     )
-    count = sum((sa.case((shadow, 1), else_=0) for shadow in shadows), start=sa.literal(0, sa.Integer()))
-    return count % sa.literal(2, sa.Integer()) == sa.literal(1, sa.Integer())
+    count = sum((sa.case((shadow, 1), else_=0) for shadow in shadows), start=sa.literal(0, INTEGER))
+    return count % sa.literal(2, INTEGER) == sa.literal(1, INTEGER)
 
 
 def _height(normal: Floats, ra: Number, dec: Number) -> Number:

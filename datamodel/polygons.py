@@ -51,6 +51,16 @@ class Outline:
     centre: Floats
     radius_rad: float
 
+    @property
+    def after(self) -> Floats:
+        """``(edges, 3)``: normals of the planes through the edges' beginnings and at right angles to them."""
+        return np.cross(self.n, self.a)
+
+    @property
+    def before(self) -> Floats:
+        """``(edges, 3)``: the same through the edges' ends; what is beside an edge is positive to both."""
+        return np.cross(self.b, self.n)
+
     def contains(self, vectors: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
         """Whether points, unit vectors ``(..., 3)``, are inside or on the boundary; NaN is not."""
         if self.convex:

@@ -12,15 +12,14 @@ import sqlalchemy as sa
 
 from datamodel.columns import RegionIndex
 from datamodel.healpix import ORDER, cover
-from datamodel.point_tests import Angle, Truth, in_ranges, sql_number
+from datamodel.point_tests import BIGINT, Angle, Truth, in_ranges, sql_number
 from datamodel.regions import DEEPEST_CELL
 from datamodel.shape_tests import SHAPE_TESTS, Edge
 from datamodel.shapes import Point, Shape
 from datamodel.sphere import EDGE_RAD
-from datamodel.sql_vectors import Vector, columns, direction, dot
+from datamodel.sql_vectors import NONE, Vector, columns, direction, dot
 
 _MAX_RANGES = 16
-_NONE = sql_number(0.0)
 
 
 def overlaps(shape: Shape, region_index: RegionIndex, row_column: sa.ColumnElement[str]) -> Truth:
@@ -84,7 +83,7 @@ def _candidates(shape: Shape, index: RegionIndex, row_column: sa.ColumnElement[s
     """
     ranges = cover(shape, _MAX_RANGES)
     cells = index.cover.alias()
-    starts = cells.c.lo.in_([sa.literal(lo, sa.BigInteger()) for lo in _parents(lo for lo, _ in ranges)])
+    starts = cells.c.lo.in_([sa.literal(lo, BIGINT) for lo in _parents(lo for lo, _ in ranges)])
     found = sa.select(cells.c.row).where(sa.or_(in_ranges(cells.c.lo, ranges), starts))
     return row_column.in_(found)
 
@@ -113,10 +112,10 @@ def _holds(point: Vector, index: RegionIndex, row_column: sa.ColumnElement[str],
     table = edge.table
     shadow = sa.and_(
         edge.is_arc,
-        table.c.side * (dot(edge.arc.n, point) + sql_number(slack)) >= _NONE,
-        dot(columns(table, "enters"), point) >= _NONE,
-        dot(columns(table, "leaves"), point) < _NONE,
+        table.c.side * (dot(edge.arc.n, point) + sql_number(slack)) >= NONE,
+        dot(columns(table, "enters"), point) >= NONE,
+        dot(columns(table, "leaves"), point) < NONE,
     )
-    hit = sa.or_(shadow, edge.circle_holds(point, slack))
+    hit = sa.or_(shadow, edge.circle_holds(point))
     count = sa.select(sa.func.count()).select_from(table).where(table.c.row == row_column, hit)
     return count.correlate_except(table).scalar_subquery() % sa.literal(2) == sa.literal(1)

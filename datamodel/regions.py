@@ -4,6 +4,7 @@ Two tables: the HEALPix cells that cover it, for the index, and its edges, for t
 `datamodel.region_tests`. A polygon has a row for each edge; a circle is kept as itself, in one row.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,22 @@ from datamodel.errors import UsageError
 from datamodel.healpix import cells
 from datamodel.polygons import outline
 from datamodel.shapes import Circle, Point, Polygon, Shape
-from datamodel.sphere import Floats, unit_vectors
+from datamodel.sphere import EDGE_RAD, Floats, unit_vectors
 
 DEEPEST_CELL = 18
 """Order of the smallest cell that a region is covered with, 0.8 arcsec."""
 
 _FINENESS = 12
-VECTORS = ("a", "b", "n", "enters", "leaves")
-_NUMBERS = ("ra", "dec", "radius", "side", *(f"{vector}_{axis}" for vector in VECTORS for axis in "xyz"))
+VECTORS = ("a", "b", "n", "after", "before", "enters", "leaves")
+_NUMBERS = (
+    "ra",
+    "dec",
+    "radius",
+    "chord_2",
+    "sine",
+    "side",
+    *(f"{vector}_{axis}" for vector in VECTORS for axis in "xyz"),
+)
 
 
 def region_tables(name: str, metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]:
@@ -31,10 +40,17 @@ def region_tables(name: str, metadata: sa.MetaData) -> tuple[sa.Table, sa.Table]
 
     ``ra``, ``dec``
         where it begins, or the centre of a circle, in degrees;
-    ``radius``
-        of a circle in degrees; NULL for an edge of a polygon;
     ``a``, ``b``, ``n``, ``enters``, ``leaves``, ``side``
-        as in `datamodel.polygons.Outline`; of a circle ``a`` alone, its centre.
+        as in `datamodel.polygons.Outline`;
+    ``after``, ``before``
+        normals of the planes through the edge's ends at right angles to it: what is on the positive side of both
+        is beside the edge;
+    ``radius``
+        of a circle in degrees; NULL for an edge of a polygon.
+
+    A circle has in ``a`` its centre, and a point ``p`` is inside when ``side * (chord_2 - |p - b|**2) >= 0``: up
+    to a radius of 90 degrees, ``b`` is the centre and ``side`` 1, beyond, ``b`` is the antipode and ``side`` -1.
+    A great circle with the normal ``n`` meets it when ``|n a| <= sine``.
     """
     cover = sa.Table(
         f"{name}_cover",
@@ -79,11 +95,18 @@ def _polygon_edges(polygon: Polygon) -> list[dict[str, float | None]]:
         for axis, values in zip("xyz", getattr(edges, vector).T, strict=True):
             columns[f"{vector}_{axis}"] = values
     rows = np.stack(list(columns.values()), axis=-1).tolist()
-    return [{"radius": None, **dict(zip(columns, values, strict=True))} for values in rows]
+    circle = dict.fromkeys(("radius", "chord_2", "sine"))
+    return [{**circle, **dict(zip(columns, values, strict=True))} for values in rows]
 
 
 def _circle_edge(circle: Circle | Point) -> dict[str, float | None]:
-    x, y, z = unit_vectors(circle.ra, circle.dec).tolist()
-    known = {"ra": circle.ra, "dec": circle.dec, "a_x": x, "a_y": y, "a_z": z}
-    known["radius"] = circle.radius if isinstance(circle, Circle) else 0.0
+    radius = circle.radius if isinstance(circle, Circle) else 0.0
+    centre = unit_vectors(circle.ra, circle.dec)
+    side = 1.0 if radius <= 90.0 else -1.0
+    smaller = min(radius, 180.0 - radius)
+    known = {"ra": circle.ra, "dec": circle.dec, "radius": radius, "side": side}
+    known["chord_2"] = 4.0 * math.sin(max(0.0, math.radians(smaller) / 2.0 + side * EDGE_RAD)) ** 2
+    known["sine"] = math.sin(math.radians(radius)) + EDGE_RAD if radius < 90.0 else 2.0
+    for vector, values in (("a", centre), ("b", side * centre)):
+        known |= {f"{vector}_{axis}": value for axis, value in zip("xyz", values.tolist(), strict=True)}
     return {number: known.get(number) for number in _NUMBERS}

@@ -8,24 +8,27 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
+import numpy as np
 import sqlalchemy as sa
 
-from datamodel.point_tests import Number, Truth, inside, sql_function, sql_number
+from datamodel.point_tests import DOUBLE, Number, Truth, inside, sql_function, sql_number
 from datamodel.polygons import outline
 from datamodel.shapes import Circle, Point, Polygon, Range, Shape
-from datamodel.sphere import EDGE_RAD
+from datamodel.sphere import EDGE_RAD, unit_vectors
 from datamodel.sql_vectors import (
+    NONE,
     Arc,
     Vector,
+    beside,
     columns,
     constant,
-    cross,
     crosses,
     direction,
     dot,
     minus,
     near,
     near_arc,
+    squared_chord,
 )
 
 _EDGE_DEG = math.degrees(EDGE_RAD)
@@ -36,7 +39,8 @@ class Edge:
 
     def __init__(self, table: sa.FromClause) -> None:
         self.table = table
-        self.arc = Arc(columns(table, "a"), columns(table, "b"), columns(table, "n"))
+        self.arc = Arc(*(columns(table, name) for name in ("a", "b", "n", "after", "before")))
+        self.centre = self.arc.a
         self.radius: Number = table.c.radius
         self.is_arc: Truth = self.radius.is_(None)
         self.is_circle: Truth = self.radius.is_not(None)
@@ -45,9 +49,15 @@ class Edge:
         """Whether the beginning of the edge, or the centre of the circle, is inside a shape."""
         return inside(shape, self.table.c.ra, self.table.c.dec, None)
 
-    def circle_holds(self, point: Vector, slack: float) -> Truth:
-        """Whether the row is a circle that contains a point; so far (radians) outside is inside."""
-        return sa.and_(self.is_circle, near(point, self.arc.a, self.radius + sql_number(math.degrees(slack))))
+    def circle_holds(self, point: Vector) -> Truth:
+        """Whether the row is a circle that contains a point."""
+        off = self.table.c.chord_2 - squared_chord(self.arc.b, point)
+        return sa.and_(self.is_circle, self.table.c.side * off >= NONE)
+
+    def circle_meets(self, arc: Arc) -> Truth:
+        """Whether the row is a circle that contains the beginning of an arc, or any point of it but its end."""
+        across = sa.func.abs(dot(arc.n, self.centre)) <= self.table.c.sine
+        return sa.or_(self.circle_holds(arc.a), sa.and_(self.is_circle, beside(self.centre, arc), across))
 
 
 class ShapeTests(Protocol):
@@ -110,7 +120,7 @@ class CircleTests:
         """Whether a circle has a point of the shape."""
         reach = edge.radius + sql_number(self._radius + _EDGE_DEG)
         return sa.and_(
-            edge.is_circle, sa.or_(reach >= sql_number(180.0), near(self._centre, edge.arc.a, reach))
+            edge.is_circle, sa.or_(reach >= sql_number(180.0), near(self._centre, edge.centre, reach))
         )
 
     def circle_leaves(self, edge: Edge) -> Truth:
@@ -118,7 +128,7 @@ class CircleTests:
         if self._rest <= 0.0:
             return sa.false()
         room = sql_number(self._radius + _EDGE_DEG) - edge.radius
-        held = sa.and_(room >= sql_number(0.0), near(self._centre, edge.arc.a, room))
+        held = sa.and_(room >= sql_number(0.0), near(self._centre, edge.centre, room))
         return sa.and_(edge.is_circle, sa.not_(held))
 
 
@@ -127,10 +137,9 @@ class PolygonTests:
 
     def __init__(self, polygon: Polygon) -> None:
         edges = outline(polygon.vertices)
+        vectors = zip(edges.a, edges.b, edges.n, edges.after, edges.before, strict=True)
         self._shape = polygon
-        self._sides = [
-            Arc(*map(constant, vectors)) for vectors in zip(edges.a, edges.b, edges.n, strict=True)
-        ]
+        self._sides = [Arc(*map(constant, side)) for side in vectors]
         self.point = polygon.vertices[0]
         self.rim = [self.point]
 
@@ -145,15 +154,13 @@ class PolygonTests:
 
     def circle_meets(self, edge: Edge) -> Truth:
         """Whether a circle has a point of the shape."""
-        reach = edge.radius + sql_number(_EDGE_DEG)
-        reached = (near_arc(edge.arc.a, side, reach) for side in self._sides)
-        return sa.and_(edge.is_circle, sa.or_(edge.starts_inside(self._shape), *reached))
+        reached = (edge.circle_meets(side) for side in self._sides)
+        return sa.or_(sa.and_(edge.is_circle, edge.starts_inside(self._shape)), *reached)
 
     def circle_leaves(self, edge: Edge) -> Truth:
         """Whether a circle has a point outside the shape."""
-        reach = edge.radius - sql_number(_EDGE_DEG)
-        reached = (near_arc(edge.arc.a, side, reach) for side in self._sides)
-        return sa.and_(edge.is_circle, sa.or_(sa.not_(edge.starts_inside(self._shape)), *reached))
+        reached = (edge.circle_meets(side) for side in self._sides)
+        return sa.or_(sa.and_(edge.is_circle, sa.not_(edge.starts_inside(self._shape))), *reached)
 
 
 class RangeTests:
@@ -180,40 +187,45 @@ class RangeTests:
 
     def circle_meets(self, edge: Edge) -> Truth:
         """Whether a circle has a point of the shape."""
-        reach = edge.radius + sql_number(_EDGE_DEG)
-        aside = (near_arc(edge.arc.a, side, reach) for side in self._sides)
-        above = sa.or_(sa.false(), *(self._off(edge, dec) <= reach for dec in self._parallels))
-        facing = sa.and_(edge.starts_inside(self._belt), above)
-        return sa.and_(edge.is_circle, sa.or_(edge.starts_inside(self._shape), facing, *aside))
+        over = (self._off(edge, dec) <= edge.radius + sql_number(_EDGE_DEG) for dec in self._parallels)
+        facing = sa.and_(edge.starts_inside(self._belt), sa.or_(sa.false(), *over))
+        centred = sa.and_(edge.is_circle, sa.or_(edge.starts_inside(self._shape), facing))
+        return sa.or_(centred, *self._sides_reached(edge))
 
     def circle_leaves(self, edge: Edge) -> Truth:
         """Whether a circle has a point outside the shape."""
-        reach = edge.radius - sql_number(_EDGE_DEG)
-        aside = (near_arc(edge.arc.a, side, reach) for side in self._sides)
-        above = (self._off(edge, dec) < reach for dec in self._parallels)
-        return sa.and_(edge.is_circle, sa.or_(sa.not_(edge.starts_inside(self._shape)), *above, *aside))
+        over = (self._off(edge, dec) < edge.radius - sql_number(_EDGE_DEG) for dec in self._parallels)
+        gone = sa.and_(edge.is_circle, sa.or_(sa.not_(edge.starts_inside(self._shape)), *over))
+        return sa.or_(gone, *self._sides_reached(edge))
+
+    def _sides_reached(self, edge: Edge) -> list[Truth]:
+        ends = (edge.circle_holds(side.b) for side in self._sides[1::2])
+        return [*(edge.circle_meets(side) for side in self._sides), *ends]
 
     @staticmethod
     def _off(edge: Edge, dec: float) -> Number:
-        return sa.func.abs(edge.table.c.dec - sql_number(dec), type_=sa.Double(53))
+        return sa.func.abs(edge.table.c.dec - sql_number(dec), type_=DOUBLE)
 
     def _crossings(self, edge: Edge) -> list[Truth]:
-        return [
-            sa.and_(condition, _in_wedge(self._shape, point))
-            for dec in self._parallels
-            for point, condition in _on_parallel(edge.arc, dec)
-        ]
+        found = (_on_parallel(edge.arc, dec, self._shape) for dec in self._parallels)
+        return [truth for truths in found for truth in truths]
 
 
 def _meridians(box: Range) -> list[Arc]:
-    """The sides, in halves because none may be half a circle; the inside is left of their direction."""
+    """The sides, each in two halves because none may be half a circle; the inside is left of their direction."""
     middle = (box.dec_lo + box.dec_hi) / 2.0
     down, up = (box.dec_hi, middle, box.dec_lo), (box.dec_lo, middle, box.dec_hi)
     return [
-        Arc(direction(ra, decs[i]), direction(ra, decs[i + 1]), _eastward(ra, sign))
+        _meridian(ra, decs[i : i + 2], sign)
         for ra, decs, sign in ((box.ra_lo, down, 1.0), (box.ra_hi, up, -1.0))
         for i in (0, 1)
     ]
+
+
+def _meridian(ra: float, decs: tuple[float, ...], sign: float) -> Arc:
+    a, b = unit_vectors(ra, decs)
+    n = np.array(_eastward(ra, sign))
+    return Arc(constant(a), constant(b), constant(n), constant(np.cross(n, a)), constant(np.cross(b, n)))
 
 
 def _eastward(ra: float, sign: float) -> tuple[float, float, float]:
@@ -221,12 +233,12 @@ def _eastward(ra: float, sign: float) -> tuple[float, float, float]:
     return -sign * math.sin(lon), sign * math.cos(lon), 0.0
 
 
-def _on_parallel(arc: Arc, dec: float) -> list[tuple[Vector, Truth]]:
-    """The two points where an arc's great circle meets a parallel, times the tilt of its plane squared.
+def _on_parallel(arc: Arc, dec: float, box: Range) -> list[Truth]:
+    """Whether an arc crosses a parallel within a range, on either side of its great circle's highest point.
 
-    With each, whether it exists and is between the ends of the arc. The points are to either side of the highest
-    point of the great circle: of the plane with the normal n and the tilt h (``h**2 = n_x**2 + n_y**2``), with
-    ``w**2 = h**2 - z**2``, they are ``(-n_x n_z z +- n_y w, -n_y n_z z -+ n_x w, h**2 z)``.
+    A plane with the normal n and the tilt h, ``h**2 = n_x**2 + n_y**2``, meets the parallel at the height z in
+    the directions ``h**2 P = (-n_x n_z z + n_y w, -n_y n_z z - n_x w, h**2 z)``, where ``w**2 = h**2 - z**2`` and
+    w has either sign. So ``h**2 after P = after_z z + a_z w`` and ``h**2 before P = before_z z - b_z w``.
     """
     z, level = math.sin(math.radians(dec)), math.cos(math.radians(dec))
     nx, ny, nz = map(sql_number, arc.n)
@@ -235,27 +247,33 @@ def _on_parallel(arc: Arc, dec: float) -> list[tuple[Vector, Truth]]:
     if abs(dec) > 45.0:
         room = (sql_number(level) - nz) * (sql_number(level) + nz)
     exists = room > sql_number(EDGE_RAD * level) * sql_function("sqrt", tilt_2)
-    found: list[tuple[Vector, Truth]] = []
+    slack = tilt_2 * sql_number(EDGE_RAD)
+    found: list[Truth] = []
     for sign in (1.0, -1.0):
         w = sql_number(sign) * sql_function("sqrt", sa.func.abs(room))
-        point = (-nx * nz * sql_number(z) + ny * w, -ny * nz * sql_number(z) - nx * w, tilt_2 * sql_number(z))
-        slack = tilt_2 * sql_number(EDGE_RAD)
-        between = sa.and_(dot(cross(arc.n, arc.a), point) > slack, dot(cross(arc.n, arc.b), point) < -slack)
-        found.append((point, sa.and_(exists, between)))
+        after = arc.after[2] * sql_number(z) + arc.a[2] * w > slack
+        before = arc.before[2] * sql_number(z) - arc.b[2] * w > slack
+        found.append(sa.and_(exists, after, before, _in_wedge(box, arc.n, z, w)))
     return found
 
 
-def _in_wedge(box: Range, point: Vector) -> Truth:
-    """Whether a vector of any length points between the meridians of a range."""
+def _in_wedge(box: Range, n: Vector, z: float, w: Number) -> Truth:
+    """Whether the point P of `_on_parallel` is between the meridians of a range."""
     if box.all_round:
         return sa.true()
-    none = sql_number(0.0)
-    east_of_lo = dot(_eastward(box.ra_lo, 1.0), point) >= none
-    west_of_hi = dot(_eastward(box.ra_hi, -1.0), point) >= none
+
+    def component(x: float, y: float) -> Number:
+        """``h**2 P`` times ``(x, y, 0)``."""
+        return (n[1] * sql_number(x) - n[0] * sql_number(y)) * w - dot(n, (x * z, y * z, 0.0)) * sql_number(
+            n[2]
+        )
+
+    east_of_lo = component(*_eastward(box.ra_lo, 1.0)[:2]) >= NONE
+    west_of_hi = component(*_eastward(box.ra_hi, -1.0)[:2]) >= NONE
     if box.ra_hi - box.ra_lo > 180.0:
         return sa.or_(east_of_lo, west_of_hi)
-    ahead = dot(direction((box.ra_lo + box.ra_hi) / 2.0, 0.0), point) >= none
-    return sa.and_(east_of_lo, west_of_hi, ahead)
+    middle = math.radians((box.ra_lo + box.ra_hi) / 2.0)
+    return sa.and_(east_of_lo, west_of_hi, component(math.cos(middle), math.sin(middle)) >= NONE)
 
 
 SHAPE_TESTS: dict[type, Callable[..., ShapeTests]] = {

@@ -1,7 +1,6 @@
 """How is the geometry of unit vectors and great-circle arcs written in SQL, on constants and columns alike?"""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -11,15 +10,21 @@ from datamodel.regions import VECTORS
 from datamodel.sphere import EDGE_RAD, Floats
 
 Vector = tuple[Angle, Angle, Angle]
+NONE = sql_number(0.0)
 
 
 @dataclass(frozen=True)
 class Arc:
-    """A great-circle arc from `a` to `b`; `n` is the normal of its plane, towards the inside of what it bounds."""
+    """A great-circle arc from `a` to `b`; `n` is the normal of its plane, towards the inside of what it bounds.
+
+    `after` and `before` are the normals of the planes through its ends at right angles to it.
+    """
 
     a: Vector
     b: Vector
     n: Vector
+    after: Vector
+    before: Vector
 
 
 def constant(vector: Floats) -> Vector:
@@ -58,10 +63,9 @@ def dot(p: Vector, q: Vector) -> Number:
     return sql_number(_dot(p, q))
 
 
-def cross(p: Vector, q: Vector) -> Vector:
-    """The vector product."""
-    (px, py, pz), (qx, qy, qz) = p, q
-    return py * qz - pz * qy, pz * qx - px * qz, px * qy - py * qx
+def squared_chord(p: Vector, q: Vector) -> Number:
+    """The squared length of the difference."""
+    return sql_number(_squared_chord(p, q))
 
 
 def near(p: Vector, q: Vector, radius: Angle) -> Truth:
@@ -69,39 +73,39 @@ def near(p: Vector, q: Vector, radius: Angle) -> Truth:
 
     By the chord, which has all the digits when the angle is small, or the chord to the antipode.
     """
-    half_rad = radius * (math.pi / 360.0)
-    return _by_size(
-        radius,
-        90.0,
-        lambda: sql_number(_square(p, q, -1.0)) <= sql_number(4.0 * _squared("sin", half_rad)),
-        lambda: sql_number(_square(p, q, 1.0)) >= sql_number(4.0 * _squared("cos", half_rad)),
-    )
+    if isinstance(radius, sa.ColumnElement):
+        half = sql_function("radians", radius) * sql_number(0.5)
+        sine, cosine = (
+            sql_function("power", sql_function(f, half), 2.0) * sql_number(4.0) for f in ("sin", "cos")
+        )
+        small, large = squared_chord(p, q) <= sine, squared_chord(p, minus(q)) >= cosine
+        bound = sql_number(90.0)
+        return sa.or_(sa.and_(radius <= bound, small), sa.and_(radius > bound, large))
+    half_rad = math.radians(radius) / 2.0
+    if radius <= 90.0:
+        return squared_chord(p, q) <= sql_number(4.0 * math.sin(half_rad) ** 2)
+    return squared_chord(p, minus(q)) >= sql_number(4.0 * math.cos(half_rad) ** 2)
 
 
-def near_arc(p: Vector, arc: Arc, radius: Angle) -> Truth:
-    """Whether some point of an arc is at most `radius`, 0 to 180 degrees, from a vector."""
-    beside = sa.and_(
-        dot(cross(arc.n, arc.a), p) >= sql_number(0.0), dot(cross(arc.n, arc.b), p) <= sql_number(0.0)
-    )
-    return sa.or_(
-        near(arc.a, p, radius), near(arc.b, p, radius), sa.and_(beside, _near_circle(p, arc.n, radius))
-    )
+def near_arc(p: Vector, arc: Arc, radius: float) -> Truth:
+    """Whether the beginning of an arc, or a point of it but its end, is at most `radius` degrees from a vector."""
+    return sa.or_(near(arc.a, p, radius), sa.and_(beside(p, arc), _near_great_circle(p, arc.n, radius)))
 
 
-def _near_circle(p: Vector, n: Vector, radius: Angle) -> Truth:
-    """Whether the great circle with a normal is at most `radius` degrees away; 90 it always is."""
-    radius_rad = radius * (math.pi / 180.0)
-    return _by_size(
-        radius,
-        45.0,
-        lambda: sa.func.abs(dot(n, p)) <= sql_number(_call("sin", radius_rad)),
-        lambda: _by_size(
-            radius,
-            90.0,
-            lambda: dot(cross(n, p), cross(n, p)) >= sql_number(_squared("cos", radius_rad)),
-            sa.true,
-        ),
-    )
+def beside(p: Vector, arc: Arc) -> Truth:
+    """Whether the point of an arc's great circle that is nearest to a vector is on the arc."""
+    return sa.and_(dot(arc.after, p) >= NONE, dot(arc.before, p) >= NONE)
+
+
+def _near_great_circle(p: Vector, n: Vector, radius: float) -> Truth:
+    """By the sine of the distance or, where that is blunt, by its cosine; from 90 degrees on every circle is near."""
+    if radius >= 90.0:
+        return sa.true()
+    if radius <= 45.0:
+        return sa.func.abs(dot(n, p)) <= sql_number(math.sin(math.radians(radius)))
+    (nx, ny, nz), (px, py, pz) = n, p
+    along = (ny * pz - nz * py, nz * px - nx * pz, nx * py - ny * px)
+    return dot(along, along) >= sql_number(math.cos(math.radians(radius)) ** 2)
 
 
 def crosses(arc: Arc, other: Arc, slack: float) -> Truth:
@@ -114,35 +118,23 @@ def crosses(arc: Arc, other: Arc, slack: float) -> Truth:
     """
     from_out, to_out = (dot(arc.n, end) <= sql_number(EDGE_RAD) for end in (other.a, other.b))
     start_out, end_out = (dot(other.n, end) <= sql_number(slack) for end in (arc.a, arc.b))
-    return sa.or_(
-        sa.and_(from_out, sa.not_(to_out), sa.not_(start_out), end_out),
-        sa.and_(sa.not_(from_out), to_out, start_out, sa.not_(end_out)),
-    )
-
-
-def _by_size(radius: Angle, limit: float, small: Callable[[], Truth], large: Callable[[], Truth]) -> Truth:
-    if not isinstance(radius, sa.ColumnElement):
-        return small() if radius <= limit else large()
-    bound = sql_number(limit)
-    return sa.or_(sa.and_(radius <= bound, small()), sa.and_(radius > bound, large()))
+    return sa.and_(from_out != to_out, start_out != end_out, from_out != start_out)
 
 
 def _dot(p: Vector, q: Vector) -> Angle:
-    return p[0] * q[0] + p[1] * q[1] + p[2] * q[2]
+    """Without the terms that are zero."""
+    terms = [x * y for x, y in zip(p, q, strict=True) if not (_is_zero(x) or _is_zero(y))]
+    return sum(terms[1:], start=terms[0]) if terms else 0.0
 
 
-def _square(p: Vector, q: Vector, sign: float) -> Angle:
-    """The squared length of p + sign * q."""
-    difference = (p[0] + sign * q[0], p[1] + sign * q[1], p[2] + sign * q[2])
-    return _dot(difference, difference)
+def _is_zero(number: Angle) -> bool:
+    return not isinstance(number, sa.ColumnElement) and number == 0.0
 
 
-def _call(name: str, angle_rad: Angle) -> Angle:
-    if isinstance(angle_rad, sa.ColumnElement):
-        return sql_function(name, angle_rad)
-    return float(getattr(math, name)(angle_rad))
-
-
-def _squared(name: str, angle_rad: Angle) -> Angle:
-    value = _call(name, angle_rad)
-    return value * value
+def _squared_chord(p: Vector, q: Vector) -> Angle:
+    squares = []
+    for x, y in zip(p, q, strict=True):
+        difference = x - y
+        power = isinstance(difference, sa.ColumnElement)
+        squares.append(sql_function("power", difference, 2.0) if power else difference * difference)
+    return squares[0] + squares[1] + squares[2]
