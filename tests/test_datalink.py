@@ -3,6 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ MIME = "application/x-votable+xml;content=datalink"
 
 @pytest.fixture
 def client(observatory: Archive) -> FlaskClient:
-    return create_app(observatory).test_client()
+    client = create_app(observatory).test_client()
+    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
+    return client
 
 
 @pytest.fixture

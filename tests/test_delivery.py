@@ -5,6 +5,7 @@ import io
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -29,7 +30,9 @@ CHAIN = {"ReadNoise", "BiasFrame", "HotPixelMap", "MasterFlatFrame", "ReducedSci
 
 @pytest.fixture
 def client(observatory: Archive) -> FlaskClient:
-    return create_app(observatory).test_client()
+    client = create_app(observatory).test_client()
+    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
+    return client
 
 
 @pytest.fixture
@@ -103,7 +106,7 @@ def test_two_downloads_at_the_same_time_make_once(observatory: Archive, path: st
 
     def download() -> tuple[int, bytes]:
         start.wait()
-        answer = app.test_client().get(path)
+        answer = app.test_client().get(path, buffered=True)
         return answer.status_code, answer.data
 
     with ThreadPoolExecutor(2) as pool:

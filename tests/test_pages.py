@@ -3,7 +3,9 @@
 import io
 import re
 from collections.abc import Iterator
+from functools import partial
 
+import html5lib
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
@@ -23,7 +25,9 @@ from vo_server.web import thumbnails
 
 @pytest.fixture
 def client(observatory: Archive) -> FlaskClient:
-    return create_app(observatory).test_client()
+    client = create_app(observatory).test_client()
+    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
+    return client
 
 
 @pytest.fixture
@@ -38,6 +42,7 @@ def page(client: FlaskClient, path: str, status: int = 200) -> BeautifulSoup:
     assert answer.status_code == status, answer.text
     assert answer.mimetype == "text/html"
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    html5lib.HTMLParser(strict=True).parse(answer.text)
     soup = BeautifulSoup(answer.text, "html.parser")
     assert soup.html["lang"] == "en"
     assert len(soup.find_all("h1")) == 1

@@ -2,12 +2,13 @@
 
 import io
 import threading
-import warnings
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pyvo
+from astropy.io import fits
 from astropy.io.votable import parse
 from astropy.io.votable.tree import VOTableFile
 from flask.testing import FlaskClient
@@ -23,7 +24,9 @@ H_PERSEI = "CIRCLE 34.75 57.13 0.5"
 
 @pytest.fixture
 def client(observatory: Archive) -> FlaskClient:
-    return create_app(observatory).test_client()
+    client = create_app(observatory).test_client()
+    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
+    return client
 
 
 @pytest.fixture
@@ -164,12 +167,22 @@ def test_capabilities_and_availability_are_valid(client: FlaskClient) -> None:
     assert b"ivo://ivoa.net/std/SIA#query-2.0" in client.get("/sia2/capabilities").data
 
 
-def test_pyvo_finds_images_and_follows_their_links(url: str) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pyvo's own, about what it is going to change
-        service = pyvo.dal.SIA2Service(f"{url}/sia2")
-        results = service.search(pos=(34.75, 57.13, 0.5), calib_level=2)
-        first = results[0]
-        links = first.getdatalink()
+@pytest.mark.filterwarnings("ignore")  # pyvo's own, about what it is going to change
+def test_pyvo_finds_images_follows_their_links_and_has_one_made(url: str) -> None:
+    service = pyvo.dal.SIA2Service(f"{url}/sia2")
+    results = service.search(pos=(34.75, 57.13, 0.5), calib_level=2)
     assert len(results) > 2
-    assert next(links.bysemantics("#this")).access_url.startswith(f"{url}/target/ReducedScienceFrame/")
+    links = list(results.iter_datalinks())
+    assert len(links) == len(results)
+    this = next(links[0].bysemantics("#this", include_narrower=False))
+    assert this.access_url.startswith(f"{url}/target/ReducedScienceFrame/")
+    with fits.open(io.BytesIO(this.getdataset().read())) as hdus:
+        assert hdus[0].header["PRODUCT"] == "ReducedScienceFrame"
+    assert "ok" in next(results[0].getdatalink().bysemantics("#this", include_narrower=False)).description
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_pyvo_tells_people_what_was_wrong(url: str) -> None:
+    service = pyvo.dal.SIA2Service(f"{url}/sia2")
+    with pytest.raises(pyvo.DALQueryError, match="UsageFault: DPTYPE 'spectrum'"):
+        service.search(data_type="spectrum")

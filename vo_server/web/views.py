@@ -1,5 +1,6 @@
 """People look: ``/`` says what is here, ``/object/<object_id>`` shows one object. They decide nothing."""
 
+import threading
 from typing import Any
 
 import flask
@@ -41,6 +42,9 @@ SERVICES = (
 )
 
 ROBOTS = "User-agent: *\nDisallow: /target\nDisallow: /data\nDisallow: /tap\nDisallow: /sia2\nDisallow: /datalink\n"
+
+PICTURES_AT_ONCE = 2
+"""A picture needs all pixels of its frame in memory for a moment."""
 
 H_PERSEI = (34.75, 57.13)
 
@@ -107,7 +111,8 @@ def picture(object_id: str, size: str) -> Response:
     if flask.request.if_none_match.contains(response.get_etag()[0] or ""):
         response.status_code = 304
     elif flask.request.method != "HEAD":
-        response.data = thumbnails.png(read_image(path)[0], thumbnails.SIZES[size])
+        with opened.resource("pictures", lambda: threading.BoundedSemaphore(PICTURES_AT_ONCE)):
+            response.data = thumbnails.png(read_image(path)[0], thumbnails.SIZES[size])
     return response
 
 
