@@ -30,6 +30,7 @@ class Database:
         self.facts = facts_of(url)
         self.engine = sa.create_engine(url, **self.facts.engine_options)
         sa.event.listen(self.engine, "connect", lambda connection, _record: self.facts.prepare(connection))
+        sa.event.listen(self.engine, "do_execute", _only_compiled)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -135,14 +136,16 @@ class _Stream:
                 self.connection, seconds, lambda: time.monotonic() > deadline or cancelled()
             )
             bounded = select if limit is None else _limited(select, limit + 1)
-            options = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
-            self.result = self.connection.execute(bounded, execution_options=options)
+            statement, parameters = compiled(self.connection, bounded)
+            raw = self.connection.connection
+            named = ("rows",) if database.engine.dialect.name == "postgresql" else ()
+            self.cursor: Any = raw.cursor(*named)
+            self.cursor.execute(statement, parameters)
             self.first = self._fetch()
-        except sa.exc.DBAPIError as error:
+        except BaseException as error:
             self.close()
-            raise self._told(error) from None
-        except BaseException:
-            self.close()
+            if _was_interrupted(error):
+                raise QueryTimeoutError(self._too_long()) from None
             raise
 
     def rows(self) -> Rows:
@@ -151,8 +154,7 @@ class _Stream:
         return answer
 
     def _fetch(self) -> list[Any]:
-        # the driver's own cursor would miss the rows that SQLAlchemy has buffered already
-        return list(self.result.fetchmany(BATCH_ROWS))
+        return list(self.cursor.fetchmany(BATCH_ROWS))
 
     def _batches(self, answer: Rows) -> Iterator[pa.RecordBatch]:
         fetched = self.first
@@ -167,19 +169,12 @@ class _Stream:
                     self.left -= len(fetched)
                 yield record_batch(fetched, self.columns)
                 fetched = self._fetch()
-        except sa.exc.DBAPIError as error:
-            raise self._told(error) from None
         except Exception as error:
-            if any(word in str(error).lower() for word in INTERRUPTED):
+            if _was_interrupted(error):
                 raise QueryTimeoutError(self._too_long()) from None
             raise
         finally:
             self.close()
-
-    def _told(self, error: sa.exc.DBAPIError) -> Exception:
-        if any(word in str(error.orig).lower() for word in INTERRUPTED):
-            return QueryTimeoutError(self._too_long())
-        return error
 
     def _too_long(self) -> str:
         return f"the query was stopped at the limit of {self.seconds:g} s"
@@ -188,6 +183,26 @@ class _Stream:
         if not self.connection.closed:
             self._release()
             self.connection.close()
+
+
+def compiled(connection: sa.Connection, select: Any) -> tuple[str, Any]:
+    """The text and the parameters with which SQLAlchemy would call the driver."""
+    kept: list[tuple[str, Any]] = []
+    connection.execute(select, execution_options={"only_compiled": kept}).close()
+    return kept[0]
+
+
+def _only_compiled(_cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    """Keep what was going to be executed where `compiled` asked for it; true stops SQLAlchemy there."""
+    kept = context.execution_options.get("only_compiled")
+    if kept is None:
+        return False
+    kept.append((statement, parameters))
+    return True
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    return any(word in str(error).lower() for word in INTERRUPTED)
 
 
 def _limited(select: Any, limit: int) -> Any:
