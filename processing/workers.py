@@ -2,11 +2,26 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any
 
 from processing.work import Made, WorkOrder, work
+
+
+def begin() -> None:
+    """What a worker does first: it leaves interrupts to its parent, and ends when its parent has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
 
 
 class Workers:
@@ -36,7 +51,8 @@ class Workers:
 
     def _start(self) -> ProcessPoolExecutor:
         os.environ["OMP_NUM_THREADS"] = "1"  # children read it when they load their libraries
-        return ProcessPoolExecutor(self.count, mp_context=multiprocessing.get_context("spawn"))
+        spawn = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self.count, mp_context=spawn, initializer=begin)
 
     def close(self) -> None:
         """End the processes."""

@@ -58,7 +58,7 @@ def announce(config: Config, base_url: str) -> None:
     query = f"SELECT TOP 10 ra, dec, mag_auto FROM archive.sources WHERE {cone} ORDER BY mag_auto"
     print(f"\n{config.title} is at {base_url}/\n")
     print("Find reduced frames around h Persei; none of them is made yet:")
-    print(f"  curl -s '{base_url}/sia2/query?POS=CIRCLE+{ra}+{dec}+0.5&CALIB=2&RESPONSEFORMAT=csv'")
+    print(f"  curl -s '{base_url}/sia2/query?POS=CIRCLE+{ra}+{dec}+0.5&CALIB=2&MAXREC=5&RESPONSEFORMAT=csv'")
     print("Download a source list; it is made, and all it needs:")
     print(f"  curl -s -f -o sources.fits {base_url}/target/SourceList/{exposure}")
     print("Ask for the brightest of its stars:")

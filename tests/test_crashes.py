@@ -1,0 +1,48 @@
+"""Whatever is killed at whatever moment: no row without bytes, no half file, and the next call completes it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.crash import CRASH_POINTS
+from datamodel.dataobject import DataObject
+from datamodel.session import Session
+from processing import classes
+from processing.bias_frame import BiasFrame
+from processing.claims import claim
+from processing.opening import operator
+
+IN_INGEST = {"ingest.stored", "ingest.file"}  # with the points of store and commit, in test_ingest.py
+IN_GET = ["make.claimed", "make.computed", "store.staged", "store.named", "commit.rows", "commit.done"]
+
+
+def test_every_crash_point_is_hit_by_a_test() -> None:
+    assert classes.TARGET_CLASSES
+    assert set(CRASH_POINTS) == IN_INGEST | set(IN_GET)
+    assert all(doc for doc in CRASH_POINTS.values())
+
+
+@pytest.mark.parametrize("point", IN_GET)
+def test_a_get_killed_at_any_point_is_completed_by_the_next(observatory: Archive, point: str) -> None:
+    config = observatory.config
+    environment = {**os.environ, "VO_CRASH_AT": point, "VO_LOG_LEVEL": "ERROR"}
+    environment |= {"VO_DATABASE_URL": config.database_url, "VO_WORKERS": "1"}
+    at = ["--archive", str(config.archive)]
+    keys = ["--chip", "A5382", "--date", "2003-02-14"]
+    command = [sys.executable, "-m", "vo_server.cli", "get", "BiasFrame", *at, *keys]
+    killed = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert killed.returncode == 137, killed.stderr.decode()
+    with Session(observatory, operator(observatory)) as session:
+        for stored in DataObject.select_all():
+            if stored.filename:
+                observatory.store.path(stored.filename, stored.file_sha256)
+        bias = BiasFrame.get(date="2003-02-14", chip="A5382")
+        assert bias.uptodate()
+        assert len(BiasFrame.select_all()) == 1
+        observatory.store.path(bias.filename, bias.file_sha256)
+        with session.connection() as connection:
+            assert connection.scalar(sa.select(sa.func.count()).select_from(claim)) == 0
