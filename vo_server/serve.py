@@ -96,7 +96,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
                 self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        self._archive = open_archive(self._config)
+        self._archive = Archive(self._config)  # the master has prepared it
         return create_app(self._archive)
 
     def _when_ready(self, arbiter: Any) -> None:

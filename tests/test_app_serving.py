@@ -1,0 +1,54 @@
+"""Does the production server start, answer from its workers, and end when interrupted?"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from datamodel.archive import Archive
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from datamodel.config import Config
+from vo_server.serve import serve
+folder, port, url = sys.argv[1:]
+config = Config(archive=Path(folder), port=int(port), database_url=url, threads=2, processes=2)
+sys.exit(serve(config, lambda base_url: print("at", base_url, flush=True)))
+"""
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_two_processes_serve_until_they_are_interrupted(
+    archive: Archive, database_url: str, tmp_path: Path
+) -> None:
+    archive.close()
+    port = free_port()
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "served"), str(port), database_url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent.parent,
+        env=os.environ | {"PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        assert program.stdout is not None
+        assert program.stdout.readline() == f"at http://127.0.0.1:{port}\n"
+        query = "LANG=ADQL&FORMAT=csv&QUERY=SELECT+COUNT(*)+AS+n+FROM+tap_schema.schemas"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/tap/sync?{query}", timeout=30) as answer:
+            assert answer.read() == b"n\r\n3\r\n"
+            assert answer.headers.get_all("Server") == ["vo-server/0.1.0"]
+    finally:
+        program.send_signal(signal.SIGINT)
+        _, log = program.communicate(timeout=30)
+    assert program.returncode == 0, log
+    assert "Traceback" not in log

@@ -1,0 +1,68 @@
+"""Does pyvo, which we did not write, get on with the service over real sockets?"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import pyvo
+from werkzeug.serving import make_server
+
+from datamodel.archive import Archive
+from datamodel.observatory import Instrument
+from datamodel.session import Session
+from datamodel.sky import hpx29
+from datamodel.sources import COLUMNS, insert_sources
+from processing.classes import TABLES
+from vo_server.app import create_app
+from vo_server.tap.tap_schema import tables, update_tap_schema
+
+RA = np.array([34.70, 34.75, 34.80, 35.50, 0.01])
+DEC = np.array([57.13, 57.10, 57.15, 57.13, 0.0])
+
+
+@pytest.fixture
+def service(archive: Archive) -> Iterator[pyvo.dal.TAPService]:
+    """The service of an archive with five sources, as pyvo sees it."""
+    archive.prepare(TABLES)
+    with Session(archive, archive.caller("A", "P", 5)) as session:
+        owner = Instrument(name="camera")
+        owner.commit()
+        rows = np.zeros(len(RA), dtype=[(c.name, c.datatype.numpy) for c in COLUMNS if c.name != "slid"])
+        rows["sid"], rows["ra"], rows["dec"], rows["hpx29"] = range(len(RA)), RA, DEC, hpx29(RA, DEC)
+        with session.transaction() as connection:
+            insert_sources(connection, 1, owner.object_id, rows)
+    server = make_server("127.0.0.1", 0, create_app(archive), threaded=True)
+    archive.config = replace(archive.config, port=server.port)
+    update_tap_schema(archive, tables(archive.config))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield pyvo.dal.TAPService(f"http://127.0.0.1:{server.port}/tap")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_client_finds_its_way_from_the_capabilities_to_an_answer(
+    archive: Archive, service: pyvo.dal.TAPService
+) -> None:
+    assert service.hardlimit == 20_000_000
+    names = list(service.tables.keys())
+    assert {"archive.sources", "ivoa.obscore", "tap_schema.columns"} <= set(names)
+    ra = next(c for c in service.tables["archive.sources"].columns if c.name == "ra")
+    assert (ra.unit, ra.ucd, ra.datatype.content) == ("deg", "pos.eq.ra;meta.main", "double")
+
+    cone = "1 = CONTAINS(POINT(ra, dec), CIRCLE(34.75, 57.13, 0.1))"
+    found = service.run_sync(f"SELECT sid, ra FROM archive.sources WHERE {cone} ORDER BY sid")
+    assert found["sid"].tolist() == [0, 1, 2]
+    assert found["ra"].tolist() == RA[:3].tolist()
+    assert found.getdesc("ra").ucd == "pos.eq.ra;meta.main"
+
+    archive.config = replace(archive.config, maxrec=4)
+    with pytest.warns(pyvo.dal.exceptions.DALOverflowWarning):
+        assert len(service.run_sync("SELECT sid FROM archive.sources")) == 4
+    with pytest.raises(pyvo.dal.DALQueryError, match="did you mean 'archive"):
+        service.run_sync("SELECT sid FROM archive.source")

@@ -1,0 +1,165 @@
+"""Are the VOSI documents as the schemas say, and read by a client as they were meant?"""
+
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from lxml import etree
+from pyvo.io import vosi as client_side
+
+from datamodel import tap_schema
+from datamodel.archive import Archive
+from datamodel.config import Config
+from processing.classes import TABLES
+from vo_server.app import create_app
+from vo_server.tap.tap_schema import tables, update_tap_schema
+
+SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa"
+DOCUMENTS = (
+    "/tap/capabilities",
+    "/tap/availability",
+    "/tap/tables",
+    "/tap/tables?detail=min",
+    "/tap/tables/archive.sources",
+)
+XS = "{http://www.w3.org/2001/XMLSchema}"
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """A complete archive without objects, at noon of the first day of 2026; nobody writes there."""
+    opened = Archive(Config(archive=tmp_path_factory.mktemp("archive")), lambda: datetime(2026, 1, 1, 12))
+    opened.prepare(TABLES)
+    update_tap_schema(opened, tables(opened.config))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def client(complete: Archive) -> FlaskClient:
+    return create_app(complete).test_client()
+
+
+def schema_of(folders: tuple[str, ...]) -> etree.XMLSchema:
+    """All schemas of the folders as one; of two with the same namespace that of the later folder counts."""
+    found = {}
+    for folder in folders:
+        for path in sorted((SCHEMAS / folder).glob("*.xsd")):
+            namespace = etree.parse(path).getroot().get("targetNamespace")
+            if namespace and "benson" not in path.name:
+                found[namespace] = path
+    root = etree.Element(f"{XS}schema", nsmap={"xs": XS[1:-1]})
+    for namespace in found:
+        etree.SubElement(root, f"{XS}import", namespace=namespace, schemaLocation=f"urn:{namespace}")
+    parser = etree.XMLParser(no_network=True)
+    parser.resolvers.add(_ByNamespace(found))
+    return etree.XMLSchema(etree.fromstring(etree.tostring(root), parser))
+
+
+class _ByNamespace(etree.Resolver):
+    """Gives the file of a namespace, whatever place in the web an import names."""
+
+    def __init__(self, found: dict[str, Path]) -> None:
+        self._texts = {f"urn:{namespace}": self._local(path) for namespace, path in found.items()}
+
+    @staticmethod
+    def _local(path: Path) -> bytes:
+        document = etree.parse(path)
+        for imported in document.iter(f"{XS}import"):
+            imported.set("schemaLocation", f"urn:{imported.get('namespace')}")
+        return etree.tostring(document)
+
+    def resolve(self, url: str, public_id: object, context: object) -> object:
+        return self.resolve_string(self._texts[url], context)
+
+
+@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the IVOA schemas are not beside the project")
+@pytest.mark.parametrize("folders", [("rofr", "rec"), ("rofr",)], ids=["recommendations", "registries"])
+def test_documents_are_valid(client: FlaskClient, folders: tuple[str, ...]) -> None:
+    schema = schema_of(folders)
+    for url in DOCUMENTS:
+        response = client.get(url)
+        assert response.mimetype == "text/xml"
+        document = etree.fromstring(response.data)
+        assert schema.validate(document), (url, schema.error_log.filter_from_errors())
+
+
+def test_a_client_reads_what_tap_can_do(client: FlaskClient, complete: Archive) -> None:
+    read = client_side.parse_capabilities(io.BytesIO(client.get("/tap/capabilities").data))
+    (tap,) = [c for c in read if c.standardid == "ivo://ivoa.net/std/TAP"]
+    (interface,) = tap.interfaces
+    (url,) = interface.accessurls
+    assert (interface.version, url.use, url.content) == ("1.1", "base", "http://127.0.0.1:8000/tap")
+    assert not interface.securitymethods
+    adql = tap.get_adql()
+    assert [v.content for v in adql.versions] == ["2.0", "2.1"]
+    assert adql.get_feature("ivo://ivoa.net/std/TAPRegExt#features-adqlgeo", "CONTAINS")
+    assert tap.outputlimit.default.content == complete.config.maxrec
+    assert tap.outputlimit.hard.content == complete.config.maxrec_limit
+    assert tap.outputlimit.hard.unit == "row"
+    assert tap.executionduration.hard == complete.config.query_seconds
+    assert [m.ivo_id for m in tap.datamodels] == ["ivo://ivoa.net/std/ObsCore#core-1.1"]
+    assert not tap.uploadmethods
+    assert "votable/td" in [alias for f in tap.outputformats for alias in f.aliases]
+
+
+def test_what_is_declared_is_there_and_nothing_else(client: FlaskClient) -> None:
+    read = client_side.parse_capabilities(io.BytesIO(client.get("/tap/capabilities").data))
+    declared = {c.standardid: c.interfaces[0].accessurls[0].content for c in read}
+    assert set(declared) == {
+        "ivo://ivoa.net/std/TAP",
+        "ivo://ivoa.net/std/VOSI#capabilities",
+        "ivo://ivoa.net/std/VOSI#availability",
+        "ivo://ivoa.net/std/VOSI#tables-1.1",
+    }
+    for standard, url in declared.items():
+        if standard != "ivo://ivoa.net/std/TAP":
+            assert client.get(url).status_code == 200
+    assert client.get("/tap/examples").status_code == 404
+    assert client.get("/tap/async").status_code == 404
+
+
+def test_a_client_reads_that_the_service_is_up(client: FlaskClient) -> None:
+    availability = client_side.parse_availability(io.BytesIO(client.get("/tap/availability").data))
+    assert availability.available
+    assert availability.upsince == "2026-01-01T12:00:00Z"
+
+
+def test_a_client_reads_the_tables_as_they_are_kept(client: FlaskClient, complete: Archive) -> None:
+    tableset = client_side.parse_tables(io.BytesIO(client.get("/tap/tables").data)).tableset
+    read = {table.name: table for schema in tableset.schemas for table in schema.tables}
+    kept = {table.name: table for schema in tap_schema.read(complete) for table in schema.tables}
+    assert list(read) == list(kept)
+    for name, table in kept.items():
+        assert [c.name for c in read[name].columns] == [c.name for c in table.columns]
+        assert [c.datatype.content for c in read[name].columns] == [c.datatype for c in table.columns]
+        assert [c.unit for c in read[name].columns] == [c.unit for c in table.columns]
+        assert [c.ucd for c in read[name].columns] == [c.ucd for c in table.columns]
+        assert [k.targettable for k in read[name].foreignkeys] == [k.target_table for k in table.keys]
+
+
+def test_the_minimum_of_the_tables_has_no_columns(client: FlaskClient) -> None:
+    whole, least = client.get("/tap/tables?detail=max"), client.get("/tap/tables?DETAIL=Min")
+    assert whole.data.count(b"<table ") == least.data.count(b"<table ") > 10
+    assert b"<column" in whole.data
+    assert b"<column" not in least.data
+    assert b"<foreignKey" not in least.data
+
+
+@pytest.mark.parametrize("name", ["tap_schema.columns", "TAP_SCHEMA.Columns", "archive.filter"])
+def test_a_table_is_found_by_name_whatever_its_case(client: FlaskClient, name: str) -> None:
+    table = client_side.parse_tables(io.BytesIO(client.get("/tap/tables").data)).get_table_by_name
+    document = etree.fromstring(client.get(f"/tap/tables/{name}").data)
+    assert document.tag == "{http://www.ivoa.net/xml/VOSITables/v1.0}table"
+    names = [e.text for e in document.findall("column/name")]
+    assert names == [c.name for c in table(name.lower()).columns]
+
+
+def test_a_table_that_is_not_there_is_named_with_the_nearest(client: FlaskClient) -> None:
+    response = client.get("/tap/tables/archive.surces")
+    assert response.status_code == 404
+    assert "archive.surces" in response.text
+    assert "did you mean 'archive.sources'?" in response.text
