@@ -1,6 +1,7 @@
 """How is the application served? By gunicorn as a library: a master that forks workers with threads."""
 
 import logging
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -89,7 +90,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "loglevel": self._config.log_level,
             "proc_name": "vo-server",
             "when_ready": self._when_ready,
-            "worker_exit": self._worker_exit,
+            "worker_int": self._leave,
+            "worker_exit": lambda _arbiter, _worker: self._close(),
         }
         for name, value in (SETTINGS | own).items():
             if name in self.cfg.settings:  # older versions lack some
@@ -106,7 +108,13 @@ class _Server(BaseApplication):  # type: ignore[misc]
         log.info("serving %s", url)
         self._announce(url)
 
-    def _worker_exit(self, arbiter: Any, worker: Any) -> None:
+    def _leave(self, worker: Any) -> None:
+        """Leave at once when interrupted; threads that write to readers who do not read would stay for long."""
+        self._close()
+        logging.shutdown()
+        os._exit(0)
+
+    def _close(self) -> None:
         if self._archive is not None:
             self._archive.close()
 
