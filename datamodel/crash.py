@@ -18,10 +18,15 @@ def declare(name: str, doc: str) -> str:
 def reach(name: str) -> None:
     """Say that a crash point is reached: ends the process at once if it is the one that was asked for.
 
-    ``$VO_CRASH_AT`` holds the name of one, and optionally ``:n`` for its n-th visit.
+    ``$VO_CRASH_AT`` holds the name of one, and optionally ``:n`` for its n-th visit; ``$VO_CRASH_TRACE``
+    names a file to which every visit is added.
     """
     for hook in _hooks:
         hook(name)
+    trace = os.environ.get("VO_CRASH_TRACE")
+    if trace:
+        with open(trace, "a", encoding="ascii") as stream:
+            stream.write(f"{name}\n")
     wanted = os.environ.get("VO_CRASH_AT")
     if wanted:
         _maybe_end(name, wanted)

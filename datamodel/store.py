@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,6 +123,20 @@ class Store:
     def has(self, filename: str) -> bool:
         """Whether the store has a file of that name."""
         return self._place(filename).is_file()
+
+    def sweep(self, older_than_s: float) -> int:
+        """Remove what killed processes left aside; gives how many files that were.
+
+        Parameters
+        ----------
+        older_than_s
+            Files touched since then may still be written to, and stay.
+        """
+        limit = time.time() - older_than_s
+        left = [p for p in self.staging.iterdir() if p.stat().st_mtime < limit]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
 
     def names(self) -> Iterator[str]:
         """Every global file name in the store."""

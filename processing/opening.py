@@ -10,11 +10,14 @@ from datamodel.context import SERVICE_ACCOUNT, Caller
 from datamodel.session import Session
 from processing.classes import TABLES
 
+A_DAY_S = 86400.0
+
 
 def open_archive(config: Config) -> Archive:
     """An archive with all its tables; made where there is none yet."""
     archive = Archive(config)
     archive.prepare(TABLES)
+    archive.store.sweep(A_DAY_S)
     archive.add_account(SERVICE_ACCOUNT)
     return archive
 
