@@ -65,7 +65,7 @@ class Link:
 def links(archive: Archive, caller: Caller, query: LinksQuery) -> Rows:
     """The rows of all identifiers, those of one together; nothing is made."""
     with Session(archive, caller) as session:
-        asked = _Asked(session)
+        asked = _Asked(session, query.ids)
         found = [link for did in query.ids for link in asked.links(did)]
     schema = pa.schema([(c.name, c.datatype.arrow) for c in COLUMNS])
     columns = list(zip(*map(astuple, found), strict=True)) or [()] * len(COLUMNS)
@@ -75,17 +75,19 @@ def links(archive: Archive, caller: Caller, query: LinksQuery) -> Rows:
 
 
 class _Asked:
-    """One request; what its identifiers share is planned once."""
+    """One request; what its identifiers share is planned once, and what they name is looked up together."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, ids: Iterable[str]) -> None:
         self.session = session
         self.config = session.archive.config
         self.base_url = base_url(self.config)
         self.planner = Planner(instruments_of(session.archive))
+        self.named = {did: named(did, did_prefix(self.config)) for did in ids}
+        self.known = session.load_many(DataObject, [what.object_id for what in self.named.values() if what])
 
     def links(self, did: str) -> list[Link]:
         """The links of one identifier; what it does not name is told in a row (DataLink 1.1 section 3.4)."""
-        what = named(did, did_prefix(self.config))
+        what = self.named[did]
         try:
             if what is None:
                 raise NotFoundError(f"'{did[:200]}' is not an identifier of this archive")
