@@ -125,7 +125,7 @@ def _refine(shape: Shape, found: Ints, order: int, fineness: int, deepest: int) 
         reach = _reach_rad(order)
         spans.append(_spans(found[inside >= reach], order))
         edge = found[(inside >= -reach) & (inside < reach)]
-        if len(edge) >= fineness or order == deepest or not len(edge):
+        if len(edge) >= 2 * fineness or order == deepest or not len(edge):
             spans.append(_spans(edge, order))
             return np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans])
         found, order = (4 * edge[:, None] + np.arange(4)).ravel(), order + 1

@@ -55,7 +55,9 @@ def _circle_depth(circle: Point | Circle, vectors: Floats) -> Floats:
     radius = circle.radius if isinstance(circle, Circle) else 0.0
     if radius == 180.0:
         return np.full(len(vectors), np.inf)
-    return np.asarray(np.radians(radius) - angles(vectors, unit_vectors([circle.ra], [circle.dec]))[:, 0])
+    return np.asarray(
+        np.radians(radius) - angles(vectors, unit_vectors(circle.ra, circle.dec)[None, :])[:, 0]
+    )
 
 
 def _polygon_depth(polygon: Polygon, vectors: Floats) -> Floats:

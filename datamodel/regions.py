@@ -19,7 +19,7 @@ from datamodel.sphere import EDGE_RAD, Floats, unit_vectors
 DEEPEST_CELL = 18
 """Order of the smallest cell that a region is covered with, 0.8 arcsec."""
 
-_FINENESS = 12
+_FINENESS = 6
 VECTORS = ("a", "b", "n", "after", "before", "enters", "leaves")
 _NUMBERS = (
     "ra",

@@ -62,6 +62,6 @@ def arc_distances(points: Floats, a: Floats, b: Floats, n: Floats) -> Floats:
 
 def angles(points: Floats, others: Floats) -> Floats:
     """Angles in radians, shape ``(points, others)``."""
-    near = np.linalg.norm(points[:, None, :] - others[None, :, :], axis=-1)
-    far = np.linalg.norm(points[:, None, :] + others[None, :, :], axis=-1)
-    return np.asarray(2.0 * np.arctan2(near, far))
+    near, far = points[:, None, :] - others[None, :, :], points[:, None, :] + others[None, :, :]
+    squares = (np.einsum("ijk,ijk->ij", d, d) for d in (near, far))
+    return np.asarray(2.0 * np.arctan2(*map(np.sqrt, squares)))
