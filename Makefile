@@ -8,6 +8,9 @@ ARCHIVE ?= archive
 PORT ?= 8000
 PYTEST ?=
 
+# Packages are compiled when they are first used, not when they are installed; what is compiled is kept.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ROOTS := datamodel processing registry vo_server
