@@ -106,6 +106,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
             _bound(listener.sock)
         url = site.base_url(self._config)
         log.info("serving %s", url)
+        if self._config.host in site.ANY_ADDRESS and not self._config.base_url:
+            log.warning(
+                "requests under other names than localhost are refused; set base_url to have them taken"
+            )
         self._announce(url)
 
     def _leave(self, worker: Any) -> None:
