@@ -3,9 +3,10 @@
 import hashlib
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -23,6 +24,7 @@ from processing.classes import TARGET_CLASSES
 from processing.opening import operator
 from processing.reduced_science_frame import ReducedScienceFrame
 from vo_server.app import create_app
+from vo_server.data.views import is_robot
 from vo_server.delivery import content_type
 
 CHAIN = {"ReadNoise", "BiasFrame", "HotPixelMap", "MasterFlatFrame", "ReducedScienceFrame"}
@@ -229,7 +231,7 @@ def test_a_bound_per_caller_gives_503_and_when_to_try_again(
         assert made() == {}
 
 
-def test_bounds_hold_together_and_are_free_again(archive: Archive, clock: Callable[[], object]) -> None:
+def test_bounds_hold_together_and_are_free_again(archive: Archive, clock: Any) -> None:
     object.__setattr__(archive, "config", Config(archive=archive.config.archive, makes_at_once=2))
     with Slot(archive, "one", "a"), Slot(archive, "two", "b"):
         with pytest.raises(BusyError), Slot(archive, "three", "c"):
@@ -239,6 +241,63 @@ def test_bounds_hold_together_and_are_free_again(archive: Archive, clock: Callab
             pass
     with archive.database.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(making)) == 0
+
+
+def test_bounds_hold_across_everybody_who_opens_the_archive(archive: Archive, clock: Any) -> None:
+    config = Config(
+        archive=archive.config.archive,
+        database_url=archive.config.database_url,
+        makes_per_caller=1,
+        makes_at_once=2,
+    )
+    first, second = Archive(config, clock), Archive(config, clock)
+    with Slot(first, "one", "a"):
+        with pytest.raises(BusyError), Slot(second, "one", "a"):
+            pass
+        with Slot(second, "two", "b"), pytest.raises(BusyError), Slot(first, "three", "c"):
+            pass
+    first.close()
+    second.close()
+
+
+def test_an_exposure_that_is_not_public_is_unknown_to_strangers(
+    client: FlaskClient, observatory: Archive
+) -> None:
+    with Session(observatory, operator(observatory).at(level=1)):
+        hidden = RawScienceFrame(obs_id="secret")
+        hidden.commit()
+    for method in (client.get, client.head):
+        assert method(f"/target/ReducedScienceFrame/{hidden.object_id}").status_code == 404
+        assert method(f"/data/{hidden.object_id}").status_code == 404
+
+
+def test_answers_for_people_who_are_logged_in_are_private(
+    client: FlaskClient, observatory: Archive, raw: RawScienceFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = operator(observatory)
+    monkeypatch.setattr("vo_server.data.views.caller_of", lambda _request: known)
+    assert client.get(f"/data/{raw.object_id}").headers["Cache-Control"].startswith("private")
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "robot"),
+    [
+        ("python-requests/2.32", False),
+        ("pyVO/1.9 Python/3.12 (Linux)", False),
+        ("STIL/4.3 Java/17", False),
+        ("curl/8.5", False),
+        ("Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0", False),
+        ("", False),
+        ("Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)", True),
+        ("Mozilla/5.0 (compatible; Yahoo! Slurp)", True),
+        ("GPTBot/1.2", True),
+        ("ia_archiver", True),
+        ("ExampleSpider/1", True),
+        ("WebCrawler/3.0", True),
+    ],
+)
+def test_robots_are_known_by_what_they_call_themselves(user_agent: str, robot: bool) -> None:
+    assert is_robot(user_agent) is robot
 
 
 @pytest.mark.parametrize(

@@ -79,6 +79,28 @@ def test_nothing_is_found_where_nobody_looked(client: FlaskClient) -> None:
     assert found(client, POS="POLYGON 10 -10 12 -10 11 -8") == []
 
 
+@pytest.mark.parametrize(
+    "everywhere",
+    ["CIRCLE 0 0 180", "RANGE -Inf +Inf -Inf +Inf", "RANGE 30 40 50 60", "POLYGON 30 50 40 50 40 62 30 62"],
+)
+def test_a_region_around_everything_finds_everything(client: FlaskClient, everywhere: str) -> None:
+    assert len(found(client, POS=everywhere)) == len(found(client))
+
+
+def test_a_frame_is_found_by_its_centre_and_by_what_touches_its_edge(client: FlaskClient) -> None:
+    row = found(client, CALIB=2)[0]
+    ra, dec = row["s_ra"], row["s_dec"]
+    corners = [float(word) for word in str(row["s_region"]).split()[2:]]
+    top = max(corners[1::2]) - dec
+    for shape, meets in (
+        (f"CIRCLE {ra} {dec} 0", True),
+        (f"CIRCLE {ra} {dec + 2 * top} {1.1 * top}", True),
+        (f"CIRCLE {ra} {dec + 2 * top} {0.9 * top}", False),
+    ):
+        dids = {r["obs_publisher_did"] for r in found(client, POS=shape)}
+        assert (row["obs_publisher_did"] in dids) is meets
+
+
 def test_alternatives_add_up_and_parameters_narrow(client: FlaskClient) -> None:
     everything = found(client)
     raw, reduced = found(client, CALIB=1), found(client, CALIB=2)

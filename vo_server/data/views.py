@@ -28,7 +28,7 @@ FOR_EVER = "max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
 _ONE_RANGE = re.compile(r"bytes=\s*(\d+-\d*|-\d+)\s*")
-_ROBOT = re.compile(r"bot\b|crawl|spider|slurp|archiver|facebookexternalhit|preview|monitor", re.IGNORECASE)
+_ROBOT = re.compile(r"bot\b|crawl|spider|slurp|archiver|facebookexternalhit", re.IGNORECASE)
 
 
 @blueprint.get("/data/<object_id>")

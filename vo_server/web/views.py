@@ -138,6 +138,8 @@ def error_page(what: Told) -> Response:
 @blueprint.after_request
 def _secure(response: Response) -> Response:
     response.headers.update(SECURITY)
+    whose = "private, " if caller_of(flask.request).user else ""
+    response.headers.setdefault("Cache-Control", f"{whose}no-cache")
     return response
 
 
