@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ from processing.source_list import SourceList
 pytestmark = pytest.mark.killing
 
 KILLS = int(os.environ.get("VO_KILLS", "50"))
-LONGEST_S = 6.0
+LONGEST_S = 2.0
+START_S = 20.0
 
 
 def test_nothing_is_lost_however_often_and_whenever_it_is_killed(survey: Path, tmp_path: Path) -> None:
@@ -93,8 +95,10 @@ def _kill(doing: str, at: Path, trace: Path, survey: Path, chance: random.Random
     if doing == "serve":
         url = f"http://127.0.0.1:{port}/target/SourceList/{_exposure(at, chance)}"
         threading.Thread(target=_download, args=(url,), daemon=True).start()
+    if chance.random() < 0.8:  # mostly when it is at work, now and then while it starts
+        _until(lambda: trace.exists() or started.poll() is not None)
     try:
-        started.wait(chance.uniform(1.0, LONGEST_S))
+        started.wait(chance.uniform(0.0, LONGEST_S))
     except subprocess.TimeoutExpired:
         os.killpg(started.pid, signal.SIGKILL)
         started.wait()
@@ -108,13 +112,19 @@ def _exposure(at: Path, chance: random.Random) -> str:
 
 def _download(url: str) -> None:
     """Ask until there is an answer or no server any more."""
-    until = time.monotonic() + LONGEST_S
+    until = time.monotonic() + START_S
     while time.monotonic() < until:
         try:
-            urllib.request.urlopen(url, timeout=LONGEST_S).read()  # loopback
+            urllib.request.urlopen(url, timeout=START_S).read()  # loopback
             return
         except (OSError, http.client.HTTPException):
             time.sleep(0.2)
+
+
+def _until(reached: Callable[[], bool]) -> None:
+    until = time.monotonic() + START_S
+    while not reached() and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def _free_port() -> int:
