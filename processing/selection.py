@@ -15,7 +15,8 @@ def candidates(cls: Any, keys: Keys) -> Query:
     query: Query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip)
     if cls.needs_filter:
         query &= cls.filter == keys.filter
-    return query & (cls.timestamp_start <= keys.instant) & (cls.timestamp_end > keys.instant)
+    query &= (cls.timestamp_start <= keys.instant) & (cls.timestamp_end > keys.instant)
+    return query
 
 
 def usable(candidate: Any) -> bool:

@@ -55,7 +55,7 @@ def announce(config: Config, base_url: str) -> None:
         exposure = raw_class.select_all().order_by("obs_id", "chip.name")[0].object_id
     ra, dec = H_PERSEI
     cone = f"1=CONTAINS(POINT(ra,dec),CIRCLE({ra},{dec},1.5))"
-    query = f"SELECT TOP 10 ra, dec, mag_auto FROM archive.sources WHERE {cone} ORDER BY mag_auto"
+    query = f"SELECT TOP 10 ra, dec, mag_auto FROM archive.sources WHERE {cone} ORDER BY mag_auto"  # noqa: S608 - ADQL to be shown
     print(f"\n{config.title} is at {base_url}/\n")
     print("Find reduced frames around h Persei; none of them is made yet:")
     print(f"  curl -s '{base_url}/sia2/query?POS=CIRCLE+{ra}+{dec}+0.5&CALIB=2&MAXREC=5&RESPONSEFORMAT=csv'")
