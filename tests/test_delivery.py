@@ -84,6 +84,7 @@ def test_what_is_made_for_a_stranger_belongs_to_the_archive_and_the_project_of_t
 def test_looking_makes_nothing(client: FlaskClient, path: str) -> None:
     head = client.head(path)
     assert (head.status_code, head.headers["VO-Status"], head.data) == (200, "not made", b"")
+    assert "Content-Length" not in head.headers
     probe = client.get(path, headers={"Range": "bytes=0-2879"})
     assert (probe.status_code, probe.mimetype) == (409, "text/plain")
     assert "not made" in probe.text

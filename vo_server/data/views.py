@@ -102,8 +102,7 @@ def _ignore_unknown_ranges() -> None:
 def _not_made(found: Delivery) -> Response:
     """What a request is told that may not have anything made; a HEAD, what a GET would give."""
     if flask.request.method == "HEAD":
-        response = Response(mimetype=FITS_MIME)
-        del response.headers["Content-Length"]
+        response = Response(iter(()), mimetype=FITS_MIME)  # an iterator: nobody knows the length yet
     else:
         text = "requests for a range, and robots, have nothing made: ask for the whole first"
         raise NotMadeError(f"this is {found.status}; {text}")
