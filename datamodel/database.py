@@ -1,19 +1,16 @@
 """A statement becomes described rows: the one door to the database."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 import sqlalchemy as sa
 
+from datamodel.batches import record_batch as record_batch
 from datamodel.columns import Column, Rows
-from datamodel.dialect import INTERRUPTED, facts_of, interrupter
-from datamodel.errors import QueryTimeoutError
-
-BATCH_ROWS = 16_384
+from datamodel.dialect import facts_of
+from datamodel.postgresql_source import PostgresqlSource
+from datamodel.streaming import Source, SqliteSource, Watch, answer
 
 
 class Database:
@@ -92,9 +89,9 @@ class Database:
         limit
             Rows at the most; one more is looked for, to tell an overflow.
         seconds
-            Time after which the statement is interrupted.
+            Time after which the statement is interrupted, also while its rows are being read.
         cancelled
-            Asked now and then; true interrupts.
+            Asked some times a second while the database is waited for; true interrupts.
 
         Returns
         -------
@@ -104,85 +101,26 @@ class Database:
         Raises
         ------
         QueryTimeoutError
-            The time was over before the first batch.
+            The time was over before the first batch; later, the batches raise it.
+        UsageError
+            The database cannot compute the statement: overflow, division by zero, text that is no number, ...
         """
-        return _Stream(self, select, columns, limit, seconds, cancelled).rows()
+        watch = Watch(seconds, cancelled)
+        connection = self.engine.connect()
+        try:
+            statement, parameters = compiled(connection, select if limit is None else _limited(select, limit))
+            source = _SOURCES[self.engine.dialect.name](connection, statement, parameters, columns, watch)
+        except BaseException:
+            connection.close()
+            raise
+        return answer(source, columns, limit)
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
 
 
-class _Stream:
-    """One statement under way."""
-
-    def __init__(
-        self,
-        database: Database,
-        select: Any,
-        columns: tuple[Column, ...],
-        limit: int | None,
-        seconds: float,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self.columns = columns
-        self.left = limit
-        self.seconds = seconds
-        deadline = time.monotonic() + seconds
-        self.connection = database.engine.connect()
-        self._release: Callable[[], None] = lambda: None
-        try:
-            self._release = interrupter(
-                self.connection, seconds, lambda: time.monotonic() > deadline or cancelled()
-            )
-            bounded = select if limit is None else _limited(select, limit + 1)
-            statement, parameters = compiled(self.connection, bounded)
-            raw = self.connection.connection
-            named = ("rows",) if database.engine.dialect.name == "postgresql" else ()
-            self.cursor: Any = raw.cursor(*named)
-            self.cursor.execute(statement, parameters)
-            self.first = self._fetch()
-        except BaseException as error:
-            self.close()
-            if _was_interrupted(error):
-                raise QueryTimeoutError(self._too_long()) from None
-            raise
-
-    def rows(self) -> Rows:
-        answer = Rows(self.columns, iter(()), close=self.close)
-        answer.batches = self._batches(answer)
-        return answer
-
-    def _fetch(self) -> list[Any]:
-        return list(self.cursor.fetchmany(BATCH_ROWS))
-
-    def _batches(self, answer: Rows) -> Iterator[pa.RecordBatch]:
-        fetched = self.first
-        self.first = []
-        try:
-            while fetched:
-                if self.left is not None and len(fetched) > self.left:
-                    answer.overflow, fetched = True, fetched[: self.left]
-                    yield record_batch(fetched, self.columns)
-                    return
-                if self.left is not None:
-                    self.left -= len(fetched)
-                yield record_batch(fetched, self.columns)
-                fetched = self._fetch()
-        except Exception as error:
-            if _was_interrupted(error):
-                raise QueryTimeoutError(self._too_long()) from None
-            raise
-        finally:
-            self.close()
-
-    def _too_long(self) -> str:
-        return f"the query was stopped at the limit of {self.seconds:g} s"
-
-    def close(self) -> None:
-        if not self.connection.closed:
-            self._release()
-            self.connection.close()
+_SOURCES: dict[str, Callable[..., Source]] = {"sqlite": SqliteSource, "postgresql": PostgresqlSource}
 
 
 def compiled(connection: sa.Connection, select: Any) -> tuple[str, Any]:
@@ -201,61 +139,14 @@ def _only_compiled(_cursor: Any, statement: str, parameters: Any, context: Any) 
     return True
 
 
-def _was_interrupted(error: BaseException) -> bool:
-    return any(word in str(error).lower() for word in INTERRUPTED)
-
-
 def _limited(select: Any, limit: int) -> Any:
-    """The statement with at most `limit` rows; its own limit stands where it is smaller."""
-    if isinstance(select, sa.Select) and select._limit_clause is None:
-        return select.limit(limit)
-    inner = select.subquery()
-    return sa.select(*inner.c).limit(limit)
+    """The statement with one row more than `limit`, so that an overflow is seen; its order stays.
 
-
-def record_batch(rows: list[Any], columns: tuple[Column, ...]) -> pa.RecordBatch:
-    """Rows as the driver gives them, as one Arrow record batch of the columns' types.
-
-    NaN and infinities are kept; a geometry arrives as text of numbers, a timestamp as text or `datetime`.
+    Where the statement has a limit of its own that is no plain number, reading stops instead.
     """
-    if not columns:
-        return pa.RecordBatch.from_arrays([], names=[])
-    values = zip(*rows, strict=True) if rows else ([] for _ in columns)
-    arrays = [_array(v, c) for v, c in zip(values, columns, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
-
-
-def _array(values: Any, column: Column) -> pa.Array:
-    convert = _CONVERT.get(column.type if column.type == "BOOLEAN" else column.datatype.kind)
-    if convert is not None:
-        values = [None if v is None else convert(v) for v in values]
-    try:
-        return pa.array(values, type=column.datatype.arrow, from_pandas=False)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return _strained(values, column)
-
-
-def _strained(values: Any, column: Column) -> pa.Array:
-    """Values of a computed column that do not all fit its declared type: what does not fit is NULL."""
-    if column.datatype.kind == "text":
-        return pa.array([None if v is None else str(v) for v in values], type=pa.string())
-    numbers = np.array([np.nan if v is None else float(v) for v in values], dtype="f8")
-    dtype = column.datatype.numpy
-    if dtype.kind == "i":
-        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
-        fits = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
-        return pa.array(np.where(fits, numbers, 0).astype(dtype), mask=~fits)
-    return pa.array(numbers.astype(dtype), mask=np.isnan(numbers))
-
-
-def _dali_time(value: Any) -> str:
-    """DALI 1.1 section 3.3.3: ``YYYY-MM-DDThh:mm:ss.SSS``, UTC."""
-    text = value if isinstance(value, str) else value.isoformat(timespec="milliseconds")
-    return text.replace(" ", "T")[:23]
-
-
-_CONVERT: dict[str, Callable[[Any], Any]] = {
-    "BOOLEAN": bool,
-    "timestamp": _dali_time,
-    "geometry": lambda value: [float(x) for x in value.split()] if isinstance(value, str) else list(value),
-}
+    if select._fetch_clause is not None:
+        return select
+    if select._limit_clause is None:
+        return select.limit(limit + 1)
+    own = getattr(select._limit_clause, "value", None)
+    return select.limit(limit + 1) if isinstance(own, int) and own > limit else select

@@ -1,9 +1,12 @@
 """What differs between the databases, as one table of facts and what to do on connecting."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg2
+import psycopg2.extensions
 import sqlalchemy as sa
 
 from datamodel import sqlite_functions
@@ -51,6 +54,7 @@ def _prepare_sqlite(connection: Any) -> None:
 
 
 def _prepare_postgresql(connection: Any) -> None:
+    connection.set_client_encoding("UTF8")
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'")
     connection.commit()
@@ -89,43 +93,37 @@ def facts_of(url: str) -> Facts:
     return FACTS[name]
 
 
-def interrupter(
-    connection: sa.Connection, seconds: float, cancelled: Callable[[], bool]
-) -> Callable[[], None]:
-    """Bound the statements of a connection; gives a function that lifts the bound.
+def was_interrupted(failure: BaseException) -> bool:
+    """Whether a statement was ended from outside: by its time limit, or because nobody wanted it any more."""
+    if isinstance(failure, sqlite3.OperationalError):
+        return str(failure) == "interrupted"
+    return isinstance(failure, psycopg2.extensions.QueryCanceledError)
 
-    Parameters
-    ----------
-    connection
-        An open connection.
-    seconds
-        A statement that runs longer is ended by the database.
-    cancelled
-        Asked now and then where the database can; true ends the statement.
+
+def fault_of(failure: BaseException) -> str | None:
+    """What a caller may be told of a statement that its database could not compute; None for a bug.
+
+    The text comes from the database, or from a table, and quotes at most data, never SQL.
     """
-    return _INTERRUPTERS[connection.dialect.name](connection, seconds, cancelled)
+    if isinstance(failure, psycopg2.Error):
+        code = failure.pgcode or ""
+        return failure.diag.message_primary if code.startswith(_FAULTS_POSTGRESQL) else None
+    if isinstance(failure, sqlite3.Error):
+        return next((told for text, told in _FAULTS_SQLITE.items() if text in str(failure)), None)
+    return None
 
 
-def _bound_sqlite(
-    connection: sa.Connection, seconds: float, cancelled: Callable[[], bool]
-) -> Callable[[], None]:
-    raw = connection.connection.dbapi_connection
-    assert raw is not None
-    raw.set_progress_handler(lambda: int(cancelled()), 20_000)
-    return lambda: raw.set_progress_handler(None, 0)
+_FAULTS_POSTGRESQL = ("21", "22", "54", "53400")
+"""Classes of SQLSTATE: cardinality violation, data exception, program limit exceeded, a configured limit exceeded."""
 
-
-def _bound_postgresql(
-    connection: sa.Connection, seconds: float, cancelled: Callable[[], bool]
-) -> Callable[[], None]:
-    connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
-    return lambda: None
-
-
-_INTERRUPTERS: dict[str, Callable[..., Callable[[], None]]] = {
-    "sqlite": _bound_sqlite,
-    "postgresql": _bound_postgresql,
+_FAULTS_SQLITE = {
+    "integer overflow": "integer overflow",
+    "too big": "a text or a number is too big",
+    "Could not decode to UTF-8": "a text in the answer is not UTF-8",
+    "Expression tree is too large": "the query is nested too deeply",
+    "parser stack overflow": "the query is nested too deeply",
+    "too many": "the query has too many terms",
+    "at most 64 tables": "the query joins more than 64 tables",
+    "pattern too complex": "the pattern of LIKE is too long",
 }
-
-INTERRUPTED = ("interrupted", "statement timeout", "canceling statement")
-"""How the drivers say that a statement was ended from outside."""
+"""Parts of SQLite's messages, and what is told of them."""

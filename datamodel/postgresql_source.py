@@ -1,0 +1,194 @@
+"""How does a statement on PostgreSQL give its rows to a reader that may stop at any time?
+
+A thread of its own owns the connection from the first message to the release. It asks what types the answer
+has, receives the answer by COPY or, where a type is not known to be decoded, by a server-side cursor, and
+waits while some batches lie ready. Whoever wants it to stop cancels the statement from outside.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from datamodel.batches import BATCH_ROWS, FIRST_ROWS, next_step, record_batch
+from datamodel.columns import Column
+from datamodel.postgresql_copy import HEADER_BYTES, TRAILER, decode, receivable
+from datamodel.streaming import Watch, driver_of
+
+_BATCH_BYTES = 5 << 19
+_ROW_BYTES = 64  # about what Python adds to the bytes of a row
+_READY = 2
+_POLL_S = 0.1
+_CANCEL_AGAIN_S = 0.2
+_LONGEST_MS = 2**31 - 1
+
+
+class PostgresqlSource:
+    """A statement on PostgreSQL; see `datamodel.streaming.Source`."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        statement: str,
+        parameters: Any,
+        columns: tuple[Column, ...],
+        watch: Watch,
+    ) -> None:
+        self._connection = connection
+        self._raw = driver_of(connection)
+        self._statement, self._parameters = statement, parameters
+        self._columns = columns
+        self._watch = watch
+        self._ready: deque[Callable[[], pa.RecordBatch]] = deque()
+        self._changed = threading.Condition()
+        self._cancelling = threading.Lock()
+        self._stopped = self._ended = False
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="rows", daemon=True)
+        self._thread.start()
+
+    def next(self) -> pa.RecordBatch | None:
+        """See `Source`."""
+        while not self._something():
+            if self._watch.stops():
+                self._stop()
+        with self._changed:
+            made = self._ready.popleft() if self._ready else None
+            self._changed.notify_all()
+        if made is not None:
+            return made()
+        if self._stopped:
+            raise self._watch.error()
+        if self._failure is not None:
+            raise self._watch.told(self._failure) from None
+        return None
+
+    def close(self) -> None:
+        """See `Source`."""
+        self._watch.close()
+        self._stop()
+
+    def _something(self) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: bool(self._ready) or self._ended, _POLL_S)
+
+    def _stop(self) -> None:
+        """Cancel until the thread has ended; a cancel between two statements goes unheard."""
+        with self._changed:
+            self._stopped = self._stopped or not self._ended or bool(self._ready)
+            self._ready.clear()
+            self._changed.notify_all()
+        while self._thread is not threading.current_thread() and self._thread.is_alive():
+            with self._cancelling:
+                if self._raw is not None:
+                    self._raw.cancel()
+            self._thread.join(_CANCEL_AGAIN_S)
+
+    def _work(self) -> None:
+        failure: BaseException | None = None
+        try:
+            self._produce()
+        except BaseException as raised:  # carried over to the reader
+            failure = raised
+        try:
+            self._release()
+        except BaseException as raised:
+            failure = failure or raised
+        with self._changed:
+            self._failure, self._ended = failure, True
+            self._changed.notify_all()
+
+    def _release(self) -> None:
+        with self._cancelling:  # no cancel may reach whoever has the connection next
+            self._raw = None
+        self._connection.close()
+
+    def _produce(self) -> None:
+        with self._raw.cursor() as cursor:
+            statement = cursor.mogrify(self._statement, self._parameters).decode()
+            form = receivable(self._columns, self._types(cursor, statement))
+            if form is not None:
+                casts, types = form
+                self._copy(cursor, _cast(statement, casts), types)
+                return
+        with self._raw.cursor("rows") as cursor:
+            self._fetch(cursor, statement)
+
+    def _types(self, cursor: Any, statement: str) -> list[int]:
+        """The types of the answer, by their numbers; bounds the time of what follows, too."""
+        longest = min(_LONGEST_MS, max(1, int(self._watch.seconds * 1000)))
+        cursor.execute(f"SET LOCAL statement_timeout = {longest}; {_nothing_of(statement)}")
+        return [described.type_code for described in cursor.description]
+
+    def _copy(self, cursor: Any, statement: str, types: list[int]) -> None:
+        sink = _Sink(lambda rows: self._hand(partial(decode, rows, self._columns, types)))
+        cursor.copy_expert(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", sink)
+        sink.end()
+
+    def _fetch(self, cursor: Any, statement: str) -> None:
+        cursor.execute(statement)
+        step = FIRST_ROWS
+        while rows := cursor.fetchmany(step):
+            batch = record_batch(rows, self._columns)
+            self._hand(partial(_same, batch))
+            step = next_step(batch, BATCH_ROWS)
+
+    def _hand(self, made: Callable[[], pa.RecordBatch]) -> None:
+        """Lay a batch ready; when nobody wants any, drop it until the cancel is heard."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or len(self._ready) < _READY)
+            if not self._stopped:
+                self._ready.append(made)
+                self._changed.notify_all()
+
+
+class _Sink:
+    """What psycopg2 writes the messages of COPY to; gives lists of rows, without header and trailer."""
+
+    def __init__(self, hand: Callable[[list[bytes]], None]) -> None:
+        self._hand = hand
+        self._rows: list[bytes] = []
+        self._size = 0
+        self._started = False
+
+    def write(self, message: bytes) -> None:
+        """Take one message."""
+        self._rows.append(message)
+        self._size += len(message) + _ROW_BYTES
+        if self._size >= _BATCH_BYTES:
+            self._flush(self._rows)
+
+    def end(self) -> None:
+        """All has been written."""
+        self._flush(self._rows)
+
+    def _flush(self, rows: list[bytes]) -> None:
+        self._rows, self._size = [], 0
+        if rows and not self._started:
+            self._started = True
+            rows[0] = rows[0][HEADER_BYTES:]
+        if rows and rows[-1] == TRAILER:
+            rows.pop()
+        if rows:
+            self._hand(rows)
+
+
+def _nothing_of(statement: str) -> str:
+    return f"SELECT * FROM ({statement}) AS answer LIMIT 0"  # noqa: S608  the driver has quoted all values
+
+
+def _cast(statement: str, wanted: list[str]) -> str:
+    """The statement with some of its fields cast; rows keep their order through a plain projection."""
+    if not any(wanted):
+        return statement
+    names = [f"f{i}" for i in range(len(wanted))]
+    fields = [f"CAST({n} AS {cast})" if cast else n for n, cast in zip(names, wanted, strict=True)]
+    return f"SELECT {', '.join(fields)} FROM ({statement}) AS answer ({', '.join(names)})"  # noqa: S608
+
+
+def _same(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch
