@@ -7,6 +7,7 @@ VENV ?= .venv
 ARCHIVE ?= archive
 PORT ?= 8000
 PYTEST ?=
+TOGETHER ?= 2
 
 # Packages are compiled when they are first used, not when they are installed; what is compiled is kept.
 unexport PYTHONDONTWRITEBYTECODE
@@ -33,8 +34,8 @@ demo: $(VENV)/.demo ## make, fill and serve an archive; PORT= and ARCHIVE= chang
 serve: $(VENV)/.demo ## serve an archive that is there; PORT= and ARCHIVE= say which
 	@exec $(BIN)/vo-server serve --archive '$(ARCHIVE)' --port '$(PORT)'
 
-test: $(VENV)/.test ## run the fast tests; PYTEST= adds arguments
-	$(BIN)/python -m pytest -m '$(FAST)' $(PYTEST)
+test: $(VENV)/.test ## run the fast tests, TOGETHER= at a time; PYTEST= adds arguments
+	$(BIN)/python -m pytest -m '$(FAST)' -n $(TOGETHER) --dist loadfile $(PYTEST)
 
 test-clients: $(VENV)/.test ## run the second tier: PostgreSQL, real clients, killed processes
 	.ci/second-tier $(BIN)/python
