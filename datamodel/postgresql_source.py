@@ -53,9 +53,9 @@ class PostgresqlSource:
 
     def next(self) -> pa.RecordBatch | None:
         """See `Source`."""
+        self._ask()
         while not self._something():
-            if self._watch.stops():
-                self._stop()
+            self._ask()
         with self._changed:
             made = self._ready.popleft() if self._ready else None
             self._changed.notify_all()
@@ -71,6 +71,10 @@ class PostgresqlSource:
         """See `Source`."""
         self._watch.close()
         self._stop()
+
+    def _ask(self) -> None:
+        if not self._stopped and not self._ended and self._watch.stops():
+            self._stop()
 
     def _something(self) -> bool:
         with self._changed:
