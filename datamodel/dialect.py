@@ -44,7 +44,6 @@ def _prepare_sqlite(connection: Any) -> None:
         "busy_timeout=60000",
         "foreign_keys=ON",
         "case_sensitive_like=ON",
-        "mmap_size=268435456",
         "cache_size=-16000",
         "temp_store=MEMORY",
     ):

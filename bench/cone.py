@@ -1,0 +1,109 @@
+"""How much later does a cone search over ADQL answer than its bare SQL would, asked of the driver?
+
+Ours is everything between the text of the query and the bytes of the VOTable: parsing, the cover of the cone,
+`Database.rows`, BINARY2. The bare SQL is what the translation gives, with its values, and all its rows fetched.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from bench.databases import TABLE, fill, present, server
+from bench.encoder import COLUMNS
+from bench.timing import Target, verdict
+from datamodel.columns import PointIndex, Table
+from datamodel.context import ANONYMOUS
+from datamodel.database import Database, compiled
+from vo_server.formats import votable
+from vo_server.tap.adql.catalogue import Catalogue
+from vo_server.tap.adql.translate import translate
+
+RADII_DEG = (0.1, 1.0)
+MOST_TIMES = {0.1: 12.0, 1.0: 8.0}
+CATALOGUE = Catalogue(
+    [Table("bench", "catalogue", COLUMNS, lambda caller: TABLE, point=PointIndex("ra", "dec"))]
+)
+
+
+def query(ra_deg: float, dec_deg: float, radius_deg: float) -> str:
+    """A cone in ADQL."""
+    circle = f"CIRCLE({ra_deg:.6f}, {dec_deg:.6f}, {radius_deg})"
+    return f"SELECT * FROM bench.catalogue WHERE CONTAINS(POINT(ra, dec), {circle}) = 1"
+
+
+def ours(database: Database, text: str) -> int:
+    """How many bytes the answer is."""
+    translated = translate(text, CATALOGUE, ANONYMOUS)
+    rows = database.rows(translated.select, translated.columns, limit=100_000)
+    return sum(map(len, votable.write(rows)))
+
+
+def bare(database: Database, text: str) -> Callable[[], int]:
+    """What fetches the same rows from the driver."""
+    select = translate(text, CATALOGUE, ANONYMOUS).select
+    with database.read() as connection:
+        statement, parameters = compiled(connection, select)
+
+    def fetch() -> int:
+        raw: Any = database.engine.raw_connection()
+        cursor = raw.cursor()
+        cursor.execute(statement, parameters)
+        count = len(cursor.fetchall())
+        cursor.close()
+        raw.close()
+        return count
+
+    return fetch
+
+
+def latencies_ms(database: Database, radius_deg: float, cones: int) -> tuple[float, float, float]:
+    """Medians of ours and of the bare SQL, asked in turns all over the sky, and of the rows found."""
+    random = np.random.default_rng(round(radius_deg * 10))
+    mine, theirs, found = [], [], []
+    for _ in range(cones):
+        dec = float(np.degrees(np.arcsin(random.uniform(-1, 1))))
+        text = query(random.uniform(0, 360), dec, radius_deg)
+        fetch = bare(database, text)
+        found.append(fetch())
+        theirs.append(_ms(fetch))
+        mine.append(_ms(lambda asked=text: ours(database, asked)))
+    return statistics.median(mine), statistics.median(theirs), statistics.median(found)
+
+
+def _ms(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    return (time.perf_counter() - began) * 1000
+
+
+def main() -> int:
+    """Measure, print, judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--cones", type=int, default=60)
+    parser.add_argument("--databases", nargs="+", choices=["sqlite", "postgresql"], default=present())
+    options = parser.parse_args()
+    targets = []
+    for kind in options.databases:
+        with server(kind) as url:
+            fill(url, options.rows)
+            database = Database(url)
+            for radius in RADII_DEG:
+                mine, theirs, found = latencies_ms(database, radius, options.cones)
+                print(
+                    f"{kind:10} {radius:4g} deg  {found:5.0f} rows  ours {mine:7.2f} ms  bare SQL {theirs:7.2f} ms"
+                    f"  {mine / theirs:5.1f} times"
+                )
+                name = f"{kind}, {radius:g} deg: {MOST_TIMES[radius]:g} times the bare SQL over ours"
+                targets.append(Target(name, MOST_TIMES[radius] * theirs / mine, 1))
+            database.close()
+    return verdict(*targets)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
