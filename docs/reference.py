@@ -50,7 +50,8 @@ def commands() -> str:
     for name, command in sorted(subcommands(cli.parser()).items()):
         rows = [(_usage(action), action.help or "") for action in command._actions if action.dest != "help"]
         parts += [f"## `vo-server {name}`", command.description or "", _table(("argument", "meaning"), rows)]
-    return _page("Commands", "What can be typed in a shell.", *parts)
+    prompt = ["## `awe`", "The prompt of the archive: [](../awe.md)."]
+    return _page("Commands", "What can be typed in a shell.", *prompt, *parts)
 
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:

@@ -37,6 +37,7 @@ def test_every_setting_is_described_and_in_the_reference(reference: ModuleType) 
 
 def test_every_command_and_option_is_described_and_in_the_reference(reference: ModuleType) -> None:
     page = reference.commands()
+    assert "## `awe`\n" in page
     for name, command in reference.subcommands(cli.parser()).items():
         assert command.description, f"command {name} has no description"
         assert f"## `vo-server {name}`\n" in page
