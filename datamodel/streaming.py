@@ -3,6 +3,11 @@
 A *source* runs one statement on one connection and owns that connection: `next` gives a batch or None at the
 end, `close` may be called at any time by any thread, and the connection goes back to its pool exactly
 once. What reads from a source need not know which database it is.
+
+A reader slower than the database would hold a state of the database, which SQLite's write-ahead log and
+PostgreSQL's dead rows then pile up behind. Bytes for slow readers therefore go through
+`vo_server.formats.spool.unhurried`, which reads ahead into memory and then into a file, so that the source comes to
+its end and releases itself; where the reader leaves before that, closing the spool closes the source.
 """
 
 import sqlite3

@@ -206,6 +206,36 @@ def test_a_value_that_does_not_fit_is_the_callers_error_and_shows_no_sql(
     assert "CAST" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("sql", "type", "value"),
+    [
+        ("CAST(ARRAY[1.5, n] AS float8[])", "POINT", [1.5, 30_000.0]),
+        ("CAST(n AS numeric) / 4", "VARCHAR", "7500.0000000000000000"),
+    ],
+)
+def test_what_copy_is_not_decoded_for_comes_by_a_cursor(
+    database: Database, sql: str, type: str, value: Any
+) -> None:
+    if database.engine.dialect.name != "postgresql":
+        return
+    select = sa.select(sa.literal_column(sql).label("x")).select_from(_numbers(30_000))
+    found = got(database, select, (Column("x", type),))
+    assert len(found) == 30_000
+    assert found[-1] == (value,)
+
+
+@pytest.mark.parametrize("sql", ["1 / (n - n)", "(SELECT n FROM numbers)", "LN(CAST(-n AS numeric))"])
+def test_what_postgresql_refuses_to_compute_is_told_in_its_words(database: Database, sql: str) -> None:
+    if database.engine.dialect.name != "postgresql":
+        return
+    with pytest.raises(UsageError, match=r"division by zero|more than one row|negative number"):
+        got(
+            database,
+            sa.select(sa.literal_column(sql).label("x")).select_from(_numbers(2)),
+            (Column("x", "DOUBLE"),),
+        )
+
+
 def test_order_and_limits_of_the_statement_stay(kept: Callable[..., Database]) -> None:
     database = kept([{"bigint": v} for v in (3, 1, 2)])
     column = (Column("bigint", "BIGINT"),)
