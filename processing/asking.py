@@ -1,8 +1,9 @@
 """What a person writes becomes keys: dates, names and identifiers to stored objects and an instant."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from datamodel.attributes import class_named
 from datamodel.errors import NotFoundError, UsageError, nearest
 from datamodel.frames import RawScienceFrame
 from datamodel.observatory import Chip, Filter, Instrument
@@ -37,7 +38,8 @@ def ask(cls: Any, given: dict[str, Any]) -> tuple[Keys, dict[str, Any]]:
 def _parameter(cls: Any, name: str) -> str:
     plain = name.replace(".process_params.", ".")
     if "." in plain:
-        return plain
+        owner, _, plain = plain.rpartition(".")
+        cls = class_named(owner)
     known = parameters(cls)
     if plain not in known:
         raise UsageError(f"{cls.__name__} has no key or parameter '{name}'{nearest(name, [*known, *KEYS])}")
@@ -147,14 +149,19 @@ def _when(keys: dict[str, Any]) -> tuple[date | None, datetime | None]:
     if given is None:
         raise UsageError("a date is needed: a night such as '2003-02-14' or an instant '2003-02-14T23:10:00'")
     if isinstance(given, datetime):
-        return None, given.replace(tzinfo=None)
+        return None, _utc(given)
     if isinstance(given, date):
         return given, None
     try:
         if len(str(given)) == 10:
             return date.fromisoformat(str(given)), None
-        return None, datetime.fromisoformat(str(given).removesuffix("Z")).replace(tzinfo=None)
+        return None, _utc(datetime.fromisoformat(str(given)))
     except ValueError:
         raise UsageError(
             f"date '{given}' is neither a night '2003-02-14' nor an instant in ISO 8601"
         ) from None
+
+
+def _utc(instant: datetime) -> datetime:
+    """Naive and in UTC; one without a zone is in UTC already."""
+    return instant if instant.tzinfo is None else instant.astimezone(UTC).replace(tzinfo=None)

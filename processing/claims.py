@@ -1,10 +1,11 @@
 """One maker per product, across threads, processes and machines: a row with a lease."""
 
+import logging
 import os
 import socket
 import threading
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +14,10 @@ from datamodel import crash
 from datamodel.archive import Archive
 from datamodel.clock import new_object_id
 from datamodel.datatypes import Timestamp
+from datamodel.errors import ArchiveError
 from datamodel.schema import metadata
+
+log = logging.getLogger("vo_server.processing")
 
 LEASE_S = 30.0
 CLAIMED = crash.declare("make.claimed", "the product is claimed, nothing is computed yet")
@@ -28,6 +32,10 @@ claim = sa.Table(
     sa.Column("expires", Timestamp(), nullable=False),
 )
 """What is being made now, and until when its maker is believed to live."""
+
+
+class ClaimLostError(ArchiveError):
+    """The lease ran out, and somebody else may have made the product."""
 
 
 class Claim:
@@ -51,6 +59,10 @@ class Claim:
         """Take the claim if nobody alive has it."""
         archive = self.archive
         now = archive.clock()
+        here = sa.select(claim).where(claim.c.derivation_key == self.key)
+        with archive.database.read() as looking:
+            if _holds(looking.execute(here).mappings().first(), now):
+                return False
         row = {
             "derivation_key": self.key,
             "holder": self.holder,
@@ -60,13 +72,10 @@ class Claim:
         }
         try:
             with archive.database.write() as connection:
-                found = connection.execute(
-                    sa.select(claim).where(claim.c.derivation_key == self.key)
-                ).mappings()
-                held = found.first()
+                held = connection.execute(here).mappings().first()
+                if _holds(held, now):
+                    return False
                 if held is not None:
-                    if held["expires"] > now and _alive(held):
-                        return False
                     gone = sa.and_(claim.c.derivation_key == self.key, claim.c.holder == held["holder"])
                     connection.execute(sa.delete(claim).where(gone))
                 connection.execute(sa.insert(claim).values(row))
@@ -79,19 +88,25 @@ class Claim:
     def _renew(self) -> None:
         while not self._done.wait(LEASE_S / 3):
             expires = self.archive.clock() + timedelta(seconds=LEASE_S)
-            with self.archive.database.write() as connection:
-                mine = sa.and_(claim.c.derivation_key == self.key, claim.c.holder == self.holder)
-                connection.execute(sa.update(claim).where(mine).values(expires=expires))
+            mine = sa.and_(claim.c.derivation_key == self.key, claim.c.holder == self.holder)
+            try:
+                with self.archive.database.write() as connection:
+                    connection.execute(sa.update(claim).where(mine).values(expires=expires))
+            except sa.exc.DBAPIError:
+                log.warning("a claim could not be renewed; trying again", exc_info=True)
 
-    def release(self, connection: sa.Connection | None = None) -> None:
-        """Give the claim up, in a transaction under way if there is one."""
+    def release(self, connection: sa.Connection | None = None) -> bool:
+        """Give the claim up, in a transaction under way if there is one; false if it was lost before."""
         self._done.set()
         mine = sa.delete(claim).where(claim.c.derivation_key == self.key, claim.c.holder == self.holder)
         if connection is not None:
-            connection.execute(mine)
-            return
+            return bool(connection.execute(mine).rowcount)
         with self.archive.database.write() as own:
-            own.execute(mine)
+            return bool(own.execute(mine).rowcount)
+
+
+def _holds(held: Any, now: datetime) -> bool:
+    return held is not None and held["expires"] > now and _alive(held)
 
 
 def _alive(held: Any) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from datamodel.errors import UsageError
 from datamodel.persistent import persistent
 
 ALWAYS = "always"
@@ -46,6 +47,24 @@ class parameter(persistent):  # noqa: N801
 
     def __init__(self, doc: str, type: Any, default: Any, *, unit: str | None = None) -> None:
         super().__init__(doc, type, default, unit=unit, kind="parameter")
+
+    def value(self, given: Any) -> Any:
+        """What was given, text of a command line included, as the parameter's type.
+
+        Raises
+        ------
+        UsageError
+            It is not of that type; the message quotes it.
+        """
+        kind = type(self.attribute.default)
+        name = f"{self.attribute.owner}.{self.attribute.name}"
+        try:
+            value = kind(given)
+            if isinstance(given, float | int) and value != given:
+                raise ValueError("something would be lost")
+        except (TypeError, ValueError):
+            raise UsageError(f"parameter {name} is '{given}', expected {kind.__name__}") from None
+        return value
 
 
 class limit(parameter):  # noqa: N801

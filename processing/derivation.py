@@ -9,7 +9,7 @@ from typing import Any
 from astropy.time import Time
 
 from datamodel.attributes import snake_case
-from datamodel.context import VO
+from datamodel.context import MYDB, PROJECT, SERVICE_ACCOUNT
 from datamodel.observatory import Imstat
 from datamodel.session import Session
 from processing.declarations import flags, parameters
@@ -114,12 +114,17 @@ def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, m
 def _belong(session: Session, product: Any, inputs: dict[str, Any]) -> None:
     """The product is seen by nobody who may not see its inputs, and belongs to their project."""
     used = [v for given in inputs.values() for v in (given if isinstance(given, list) else [given]) if v]
-    product._privileges = min([VO, *(u._privileges for u in used)])
-    if session.caller.level < product._privileges:
-        product._privileges = session.caller.level
-    product._project = next((u._project for u in used), None)
+    hidden_most = min(used, key=lambda u: u._privileges)
+    product._privileges = min(session.caller.level, hidden_most._privileges)
+    if len({u._project for u in used if u._privileges <= PROJECT}) > 1:
+        product._privileges = MYDB  # no one project may see all of it
+    caller = session.caller
+    if hidden_most._project in caller.projects or caller.user == SERVICE_ACCOUNT:
+        product._project = hidden_most._project
     if getattr(product, "imstat", None) is not None:
-        product.imstat._privileges, product.imstat._project = product._privileges, product._project
+        product.imstat._privileges = product._privileges
+        if product._project is not None:
+            product.imstat._project = product._project
 
 
 def file_name(product: Any) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from datamodel import crash
 from datamodel.errors import ArchiveError, DataLostError, MissingInputError, RecipeError
 from datamodel.session import Session
-from processing.claims import Claim, Progress
+from processing.claims import Claim, ClaimLostError, Progress
 from processing.declarations import flag_names, parameters
 from processing.derivation import derivation_key, new_object, work_order
 from processing.plan import Node
@@ -73,15 +73,26 @@ class Execution:
         """
         waiting = list(root.walk())
         total = len(waiting)
-        while waiting or self._jobs:
-            waiting = [node for node in waiting if not self._advance(node)]
-            self._collect()
-            if self.progress:
-                done = len(self.results) + len(self.failed)
-                self.progress(self._busy_with(), done, total)
+        try:
+            while waiting or self._jobs:
+                waiting = [node for node in waiting if not self._advance(node)]
+                self._collect(bool(waiting))
+                if self.progress:
+                    done = len(self.results) + len(self.failed)
+                    self.progress(self._busy_with(), done, total)
+        finally:
+            self._abandon()
         if id(root) in self.failed:
             raise self.failed[id(root)]
         return self.results[id(root)]
+
+    def _abandon(self) -> None:
+        """Give up what is still under way, so that others may make it."""
+        for future, job in self._jobs.items():
+            future.cancel()
+            job.claim.release()
+            job.order.target.unlink(missing_ok=True)
+        self._jobs.clear()
 
     def _busy_with(self) -> str:
         return ", ".join(sorted({job.node.cls.__name__ for job in self._jobs.values()}))
@@ -113,27 +124,32 @@ class Execution:
             self.failed[id(node)] = error
 
     def _decide(self, node: Node) -> bool:
+        if len(self._jobs) >= self.workers.count:
+            return False
         inputs = {name: self._resolved(given) for name, given in node.inputs.items()}
         key = derivation_key(node, inputs)
-        best = select(node.cls, node.keys)
-        if best is not None and self._serves(best, node, key):
-            self.results[id(node)] = best
-            return True
-        judged = self._judged_bad(node, key)
-        if judged is not None:
-            self._settle_judged(node, judged, best)
+        if self._is_settled(node, key):
             return True
         claim = Claim(self.session.archive, key)
         if not claim.acquire():
-            time.sleep(POLL_S)  # somebody else is making it: its result will be the best
-            return False
-        best = select(node.cls, node.keys)
-        if best is not None and self._serves(best, node, key):
+            return False  # somebody else is making it: its result will be the best
+        if self._is_settled(node, key):
             claim.release()
-            self.results[id(node)] = best
             return True
         self._submit(node, key, claim, inputs)
         return True
+
+    def _is_settled(self, node: Node, key: str) -> bool:
+        """Whether what making would give is there already, good or bad."""
+        best = select(node.cls, node.keys)
+        for stored in (best, node.existing):
+            if stored is not None and usable(stored) and self._serves(stored, node, key):
+                self.results[id(node)] = stored
+                return True
+        judged = self._judged_bad(node, key)
+        if judged is not None:
+            self._settle_judged(node, judged, best)
+        return judged is not None
 
     def _resolved(self, given: Any) -> Any:
         return self.results[id(given)] if isinstance(given, Node) else given
@@ -155,11 +171,12 @@ class Execution:
         return None
 
     def _settle_judged(self, node: Node, judged: Any, best: Any) -> None:
-        if best is not None:
+        """A faulty product is an error where its limits were asked for or there is nothing else."""
+        if best is not None and not node.given & set(parameters(node.cls, "qc")):
             self.results[id(node)] = best
             return
         why = ", ".join(flag_names(type(judged), judged.quality_flags)) or "judged bad by a person"
-        text = f"an identical {_title(node)} was found faulty ({why}); change its inputs or parameters"
+        text = f"{_title(node)} was found faulty: {why}; change its inputs or parameters"
         self.failed[id(node)] = RecipeError(text)
 
     def _submit(self, node: Node, key: str, claim: Claim, inputs: dict[str, Any]) -> None:
@@ -174,8 +191,10 @@ class Execution:
             claim.release()
             raise
 
-    def _collect(self) -> None:
+    def _collect(self, waits: bool) -> None:
         if not self._jobs:
+            if waits:
+                time.sleep(POLL_S)
             return
         done, _ = wait(self._jobs, timeout=POLL_S, return_when=FIRST_COMPLETED)
         for future in done:
@@ -217,19 +236,27 @@ class Execution:
         try:
             product = new_object(self.session, node, inputs, job.key, made)
             with self.session.transaction() as connection:
+                if not job.claim.release(connection):
+                    raise ClaimLostError(f"the right to make {_title(node)} was lost")
                 node.cls.keep(product, made.table, connection)
                 product.commit()
-                job.claim.release(connection)
+        except ClaimLostError:
+            log.warning("%s took too long: somebody else has made it", _title(node))
+            self._take_what_is_there(node, job.key)
+            return
         except BaseException:
             job.claim.release()
             raise
         self.made.append(product)
         log.info("made %s %s", _title(node), product.object_id)
         if product.quality_flags:
-            raised = ", ".join(flag_names(node.cls, product.quality_flags))
-            self.failed[id(node)] = RecipeError(f"{_title(node)} was made but found faulty: {raised}")
+            self._settle_judged(node, product, select(node.cls, node.keys))
         else:
             self.results[id(node)] = product
+
+    def _take_what_is_there(self, node: Node, key: str) -> None:
+        if not self._is_settled(node, key):
+            self.failed[id(node)] = RecipeError(f"{_title(node)} could not be kept; ask again")
 
 
 def _title(node: Node) -> str:

@@ -159,7 +159,7 @@ class Planner:
             return node
         if not cls.of_exposure:
             node.validity = file.validity(cls.__name__, file.night_of(keys.instant))
-        node.parameters, node.given = self._effective(cls)
+        node.parameters, node.given = self._effective(cls, existing)
         missing: list[str] = []
         for name, declared in roles(cls).items():
             node.inputs[name], lacks = self._input(cls, declared, keys, file)
@@ -211,18 +211,17 @@ class Planner:
             return found, f"{len(found)} {target.__name__} of {keys} {span}, {rule.minimum_raws} needed"
         return found, ""
 
-    def _effective(self, cls: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    def _effective(self, cls: Any, existing: Any) -> tuple[dict[str, Any], frozenset[str]]:
+        """The parameters of a product made now: set in this call, else set on purpose before, else the defaults."""
         values = {name: p.attribute.default for name, p in parameters(cls).items()}
         prefix = f"{cls.__name__}."
-        given = {k.removeprefix(prefix): v for k, v in self.overrides.items() if k.startswith(prefix)}
+        stands = (existing.parameters_given or "").split() if existing is not None else []
+        given = {name: getattr(existing, name) for name in stands if name in values}
+        given |= {k.removeprefix(prefix): v for k, v in self.overrides.items() if k.startswith(prefix)}
         for name, value in given.items():
             if name not in values:
                 raise UsageError(f"{cls.__name__} has no parameter '{name}'{nearest(name, values)}")
-            kind = type(values[name])
-            try:
-                values[name] = kind(value)
-            except (TypeError, ValueError):
-                raise UsageError(f"parameter {prefix}{name} is '{value}', expected {kind.__name__}") from None
+            values[name] = parameters(cls)[name].value(value)
         return values, frozenset(given)
 
     def _reasons(self, node: Node) -> Iterator[Reason]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodel.session import current
+from datamodel.state import Restricted
 from processing.declarations import flag_names, parameters
 from processing.selection import usable
 
@@ -51,6 +52,13 @@ class Reason:
         return words[self.kind]
 
 
+def content(dependency: Any) -> str:
+    """What tells the content of two dependencies apart; a hidden one is like no other."""
+    if isinstance(dependency, Restricted):
+        return f"restricted {dependency.object_id}"
+    return str(dependency.content_digest)
+
+
 def of_itself(product: Any) -> list[Reason]:
     """The reasons that lie in the product alone."""
     found = []
@@ -63,12 +71,14 @@ def of_itself(product: Any) -> list[Reason]:
 
 
 def of_parameters(product: Any, effective: dict[str, Any], given: Iterable[str]) -> list[Reason]:
-    """A parameter that would be another now; one that was set on purpose stands until it is set again."""
-    asked, deliberate = set(given), set((product.parameters_given or "").split())
+    """A parameter that would be another now."""
+    asked = set(given)
     found = []
-    for name in parameters(type(product)):
+    for name, declared in parameters(type(product)).items():
+        if declared.affects == "qc" and name not in asked:
+            continue  # another limit judges anew; it does not make anew
         stored = getattr(product, name)
-        if stored != effective[name] and (name in asked or name not in deliberate):
+        if stored != effective[name]:
             found.append(Reason("param", name, detail=f"is {effective[name]}, was {stored}"))
     return found
 
@@ -81,19 +91,19 @@ def of_role(name: str, used: Any, best: Any) -> list[Reason]:
         return [Reason("new", name)]
     if best is None:
         return [Reason("obsolete", name)]
-    if used.content_digest == best.content_digest:
+    if content(used) == content(best):
         return []
     return [Reason("newer" if usable(used) else "obsolete", name)]
 
 
 def of_list(name: str, used: list[Any], ideal: list[Any], forgives_new: bool) -> list[Reason]:
     """How the members used in a list differ from those that would be used now; by content."""
-    before, now = {u.content_digest for u in used}, {i.content_digest for i in ideal}
+    before, now = {content(u) for u in used}, {content(i) for i in ideal}
     found = []
     if now - before and not forgives_new:
         found.append(Reason("new", name, len(now - before)))
     if gone := before - now:
-        invalid = [u for u in used if u.content_digest in gone and not usable(u)]
+        invalid = [u for u in used if content(u) in gone and not usable(u)]
         if not forgives_new or invalid:
             found.append(Reason("obsolete", name, len(gone)))
     return found

@@ -1,7 +1,8 @@
 """A digest of what a recipe does: its code without comments, docstrings and formatting.
 
-The digest covers ``make`` and ``verify`` of a class and every function and class of this project's
-processing code that they reach, and the versions of the libraries that compute.
+The digest covers ``make`` of a class, every function and class of this project that it reaches with the
+constants they name, and the versions of the libraries that compute. It is the same under every version
+of Python.
 """
 
 import ast
@@ -15,7 +16,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 LIBRARIES = ("numpy", "scipy", "sep", "astroscrappy", "astropy")
-_PACKAGE = "processing."
+_PACKAGES = ("processing.", "datamodel.")
 
 
 @cache
@@ -33,34 +34,58 @@ def _reached(start: Any) -> dict[str, str]:
     while pending:
         each = pending.pop()
         name = f"{each.__module__}.{each.__qualname__}"
-        if name in code or not each.__module__.startswith(_PACKAGE):
+        if name in code or not each.__module__.startswith(_PACKAGES):
             continue
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(each)))
         except (OSError, TypeError):
             continue  # made at a prompt or by a decorator: it has no source of its own
-        code[name] = ast.dump(_Bare().visit(tree))
-        pending += _named_in(tree, each)
+        code[name] = _dump(_Bare().visit(tree))
+        reached, constants = _named_in(tree, each)
+        code |= constants
+        pending += reached
     return code
 
 
-def _named_in(tree: ast.AST, owner: Any) -> list[Any]:
-    """The functions and classes of the processing code that a piece of code names."""
+def _named_in(tree: ast.AST, owner: Any) -> tuple[list[Any], dict[str, str]]:
+    """The functions and classes of the project that a piece of code names, and the constants by name."""
     scope = vars(sys.modules[owner.__module__])
-    found = []
+    found, constants = [], {}
     for node in ast.walk(tree):
-        value: Any = None
-        if isinstance(node, ast.Name):
-            value = scope.get(node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            module = scope.get(node.value.id)
-            value = getattr(module, node.attr, None) if isinstance(module, ModuleType) else None
+        name, value = _value(node, scope)
         value = inspect.unwrap(value) if callable(value) else value
         if isinstance(value, FunctionType) or (
             isinstance(value, type) and not hasattr(value, "__persistent__")
         ):
             found.append(value)
-    return found
+        elif isinstance(value, int | float | str | tuple) and not isinstance(value, bool):
+            constants[f"{owner.__module__}.{name}"] = repr(value)
+    return found, constants
+
+
+def _value(node: ast.AST, scope: dict[str, Any]) -> tuple[str, Any]:
+    """What a name, or a name in a module, stands for where the code was written."""
+    if isinstance(node, ast.Name):
+        return node.id, scope.get(node.id)
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        module = scope.get(node.value.id)
+        if isinstance(module, ModuleType):
+            return f"{node.value.id}.{node.attr}", getattr(module, node.attr, None)
+    return "", None
+
+
+def _dump(node: Any) -> str:
+    """A tree as text, without the fields that are empty: those differ between versions of Python."""
+    if isinstance(node, ast.AST):
+        fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+        inside = ",".join(f"{name}={_dump(value)}" for name, value in fields if name not in _NO_MEANING)
+        return f"{type(node).__name__}({inside})"
+    if isinstance(node, list):
+        return f"[{','.join(map(_dump, node))}]"
+    return repr(node)
+
+
+_NO_MEANING = ("ctx", "type_comment", "type_params", "kind")
 
 
 class _Bare(ast.NodeTransformer):
@@ -77,8 +102,12 @@ class _Bare(ast.NodeTransformer):
             node.body = node.body[1:] or [ast.Pass()]
         return node
 
-    visit_FunctionDef = _bare  # noqa: N815 - the names that ast.NodeTransformer looks for
-    visit_AsyncFunctionDef = _bare  # noqa: N815
+    def _bare_function(self, node: Any) -> Any:
+        node.returns = None
+        return self._bare(node)
+
+    visit_FunctionDef = _bare_function  # noqa: N815 - the names that ast.NodeTransformer looks for
+    visit_AsyncFunctionDef = _bare_function  # noqa: N815
     visit_ClassDef = _bare  # noqa: N815
 
     def visit_arg(self, node: ast.arg) -> ast.arg:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from datamodel.query import Query
+from datamodel.state import Restricted
 from processing.keys import Keys
 
 
@@ -20,7 +21,9 @@ def candidates(cls: Any, keys: Keys) -> Query:
 
 
 def usable(candidate: Any) -> bool:
-    """Whether neither a person nor the system has found fault with it."""
+    """Whether it may be seen, and neither a person nor the system has found fault with it."""
+    if isinstance(candidate, Restricted):
+        return False
     return bool(candidate.is_valid > 0 and candidate.quality_flags == 0)
 
 

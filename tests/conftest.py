@@ -191,7 +191,7 @@ class _Shared:
     """Workers that outlive the archive they are lent to."""
 
     def __init__(self, workers: Workers) -> None:
-        self.submit = workers.submit
+        self.submit, self.count = workers.submit, workers.count
 
 
 def _new_database(server: str, template: str | None = None) -> str:

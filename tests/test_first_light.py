@@ -43,7 +43,7 @@ def base_url(observatory: Archive, workers: Workers) -> Iterator[str]:
 
 class _Lent:
     def __init__(self, workers: Workers) -> None:
-        self.submit = workers.submit
+        self.submit, self.count = workers.submit, workers.count
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def telescope(database_url: str, tmp_path: Path, workers: Workers) -> Iterator[S
 
 class _Lent:
     def __init__(self, workers: Workers) -> None:
-        self.submit = workers.submit
+        self.submit, self.count = workers.submit, workers.count
 
 
 @needs_data

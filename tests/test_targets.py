@@ -10,12 +10,16 @@ import sqlalchemy as sa
 from astropy.io import fits
 
 from datamodel.archive import Archive
+from datamodel.context import Caller
 from datamodel.errors import MissingInputError, NotFoundError, RecipeError, UsageError
 from datamodel.frames import RawBiasFrame, RawDomeFlatFrame, RawScienceFrame
+from datamodel.objects import DBObject
 from datamodel.observations import observation
+from datamodel.schema import table_of
 from datamodel.session import Session
 from datamodel.sources import SOURCES
 from processing.bias_frame import BiasFrame
+from processing.claims import claim
 from processing.classes import TARGET_CLASSES
 from processing.cosmic_map import CosmicMap
 from processing.declarations import roles
@@ -183,6 +187,8 @@ def test_a_source_list_has_its_sources_in_the_table(session: Session) -> None:
         (lambda: HotPixelMap.get(date="2003-02-14"), UsageError, "SIMCAM/A5382"),
         (lambda: HotPixelMap.get(**NIGHT, SIGMA=3), UsageError, "no key or parameter 'SIGMA'"),
         (lambda: HotPixelMap.get(**NIGHT, THRESHOLD="hot"), UsageError, "'hot'"),
+        (lambda: HotPixelMap.get(**NIGHT, **{"BiasFram.SIGMA_CLIP": 5}), UsageError, "BiasFram"),
+        (lambda: BiasFrame.get(**NIGHT, OVERSCAN_CORRECTION=0.5), UsageError, "expected int"),
         (lambda: HotPixelMap.get(**NIGHT, instrument="OCAM"), NotFoundError, "no instrument 'OCAM'"),
         (lambda: DomeFlatFrame.get(**NIGHT), UsageError, "needs a filter"),
         (lambda: DomeFlatFrame.get(**NIGHT, filter="#849"), NotFoundError, "did you mean"),
@@ -253,3 +259,63 @@ def another_bias(survey: Path, tmp_path: Path) -> Callable[[], Path]:
         return tmp_path / "one_more.fits"
 
     return write
+
+
+def test_a_parameter_that_was_set_on_purpose_stands_when_the_product_is_made_again(
+    session: Session, another_bias: Callable[[], Path]
+) -> None:
+    BiasFrame.get(**NIGHT, SIGMA_CLIP=0.8)
+    ingest(session, [another_bias()])
+    again = BiasFrame.get(**NIGHT)
+    assert (again.SIGMA_CLIP, again.parameters_given) == (0.8, "SIGMA_CLIP")
+    assert again.uptodate()
+
+
+def test_an_interrupted_get_gives_its_claims_up(session: Session) -> None:
+    def interrupt(_doing: str, _done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        BiasFrame.get(**NIGHT, progress=interrupt)
+    with session.connection() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(claim)) == 0
+    assert BiasFrame.get(**NIGHT).uptodate()
+
+
+def test_a_flagged_product_is_answered_the_same_way_twice(session: Session) -> None:
+    BiasFrame.get(**NIGHT)
+    for _ in range(2):
+        with pytest.raises(RecipeError, match="STDEV_TOO_HIGH"):
+            BiasFrame.get(**NIGHT, MAXIMUM_STDEV=0.001)
+
+
+def test_a_hidden_input_makes_a_product_obsolete_and_no_error(session: Session, observatory: Archive) -> None:
+    bias = BiasFrame.get(**NIGHT)
+    hidden = bias.raw_bias_frames[0].object_id
+    with observatory.database.write() as connection:
+        table = table_of(DBObject)
+        connection.execute(
+            sa.update(table).where(table.c.object_id == hidden).values(privileges=1, creator="x")
+        )
+    with Session(observatory, Caller("someone", level=4)):
+        stored = BiasFrame(object_id=bias.object_id)
+        assert [str(r) for r in stored.why()] == ["obsolete:raw_bias_frames"]
+
+
+def test_a_product_made_from_a_hidden_input_is_as_hidden(session: Session, observatory: Archive) -> None:
+    frame = RawBiasFrame.chip == "A5382"
+    with observatory.database.write() as connection:
+        table = table_of(DBObject)
+        change = sa.update(table).where(table.c.object_id == frame[0].object_id).values(privileges=2)
+        connection.execute(change)
+    with Session(observatory, operator(observatory).at(level=2)):
+        bias = BiasFrame.get(**NIGHT)
+        assert (bias._privileges, bias._project) == (2, observatory.config.project)
+    with Session(observatory, Caller("someone", level=4)):
+        assert bias.object_id not in {b.object_id for b in BiasFrame.select_all()}
+
+
+def test_an_instant_with_a_time_zone_is_that_instant(session: Session) -> None:
+    plan = BiasFrame.plan(chip="A5382", date="2003-02-15T07:00:00+12:00")
+    assert plan.keys.instant.isoformat() == "2003-02-15T00:00:00"
+    assert plan.validity[0].isoformat() == "2003-02-14T12:00:00"

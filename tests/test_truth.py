@@ -56,7 +56,7 @@ def sky(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Iterator[
 
 class _Lent:
     def __init__(self, workers: Workers) -> None:
-        self.submit = workers.submit
+        self.submit, self.count = workers.submit, workers.count
 
 
 @pytest.fixture(scope="module")
