@@ -35,6 +35,9 @@ class Config:
         "", "absolute URL the archive is reached under; empty for http://host:port as served"
     )
     trusted_hosts: str = setting("", "further host names, comma-separated, under which requests are accepted")
+    trusted_proxies: str = setting(
+        "", "addresses of reverse proxies, comma-separated, whose X-Forwarded-For says who asks"
+    )
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(8000, "port to listen on")
     threads: int = setting(8, "threads per server process")

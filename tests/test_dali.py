@@ -1,13 +1,18 @@
 """Are the parameters of a request read as DALI says?"""
 
 import io
+from pathlib import Path
 
+import flask
 import pytest
 from astropy.io.votable import parse
 from flask import Flask, request
 
+from datamodel.archive import Archive
+from datamodel.config import Config
 from datamodel.errors import UsageError
 from vo_server import dali
+from vo_server.app import create_app
 from vo_server.dali import Parameters
 from vo_server.errors import Told
 
@@ -115,3 +120,25 @@ def test_an_error_is_a_votable_that_says_so() -> None:
         "ERROR",
         "there is no <column> 'é' & \"such\"",
     )
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "who"),
+    [
+        ("192.0.2.1", None, "192.0.2.1"),
+        ("192.0.2.1", "203.0.113.9", "192.0.2.1"),
+        ("10.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.1", "203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("10.0.0.1", "10.0.0.2", "10.0.0.2"),
+        ("10.0.0.1", None, "10.0.0.1"),
+        ("10.0.0.1", " ,", "10.0.0.1"),
+    ],
+)
+def test_only_a_trusted_proxy_says_from_which_address_one_asks(
+    peer: str, forwarded: str | None, who: str, tmp_path: Path
+) -> None:
+    app = create_app(Archive(Config(archive=tmp_path, trusted_proxies="10.0.0.1, 10.0.0.2")))
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    with app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=headers):
+        assert dali.who_asks(flask.request) == f"address {who}"

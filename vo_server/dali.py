@@ -10,6 +10,7 @@ from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import UsageError
 from vo_server.errors import Told
 from vo_server.formats import votable
+from vo_server.site import archive
 
 VOTABLE_MIME = "application/x-votable+xml"
 SHOWN_CHARACTERS = 100
@@ -117,6 +118,20 @@ def caller_of(request: flask.Request) -> Caller:
     return ANONYMOUS
 
 
+def who_asks(request: flask.Request) -> str:
+    """The caller as far as bounds per caller go: an account, or the address of a stranger.
+
+    What a proxy says of the address counts only where the proxy is one of the setting ``trusted_proxies``;
+    the last address that is none of these is the one that no stranger can have made up.
+    """
+    trusted = _listed(archive().config.trusted_proxies)
+    forwarded = _listed(request.headers.get("X-Forwarded-For", ""))
+    address = request.remote_addr or "unknown"
+    while address in trusted and forwarded:
+        address = forwarded.pop()
+    return caller_of(request).user or f"address {address}"
+
+
 def error_document(what: Told) -> flask.Response:
     """An error as the VOTable that DALI 1.1 section 4.2 describes."""
     return flask.Response(votable.error(what.message), content_type=VOTABLE_MIME)
@@ -126,3 +141,7 @@ def shown(text: str) -> str:
     """What the caller wrote, quoted and cut to a length that can be read."""
     cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
     return f"'{cut}'"
+
+
+def _listed(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
