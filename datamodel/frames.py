@@ -32,6 +32,7 @@ class RawFrame(BaseFrame):
     source_name = persistent("Name of the file it was ingested from", str, ucd="meta.id;meta.file")
     source_sha256 = persistent("SHA-256 of the file it was ingested from", str, indexed=True)
     extension = persistent("Number of the HDU it was in, 0 is the first", "INTEGER")
+    compatibility = persistent("What frames used together have in common, as a JSON object", str, "")
 
 
 class RawBiasFrame(RawFrame):

@@ -33,6 +33,7 @@ def derivation_key(node: Node, inputs: dict[str, Any]) -> str:
         node.cls.__name__,
         named,
         str(keys.instant) if keys.raw is None else keys.raw.content_digest,
+        keys.compatibility,
         {name: _contents(given) for name, given in inputs.items()},
         {name: node.parameters[name] for name in parameters(node.cls, "output")},
         recipe_digest(node.cls),
@@ -101,7 +102,7 @@ def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, m
     if made.statistics is not None:
         product.imstat = Imstat(**made.statistics)
     if node.validity is not None:
-        product.date_obs = keys.instant
+        product.date_obs, product.compatibility = keys.instant, keys.compatibility
         product.timestamp_start, product.timestamp_end = node.validity
     product.creation_date = session.archive.clock()
     _belong(session, product, inputs)

@@ -148,6 +148,7 @@ def _frame(session: Session, file: InstrumentFile, raw: RawFile, image: RawImage
         source_name=raw.path.name,
         source_sha256=raw.sha256,
         extension=image.hdu_index,
+        compatibility=json.dumps(known.compatibility, sort_keys=True) if known.compatibility else "",
     )
     if known.wcs and "astrom" in cls.__attributes__:
         _place(frame, known.wcs, image.shape)

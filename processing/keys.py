@@ -1,5 +1,6 @@
 """What identifies a target: the chip, perhaps the filter, and an instant; or one raw exposure."""
 
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,9 @@ class Keys:
         Where in time the target must be valid (UTC).
     raw
         The raw exposure, for a target that belongs to one; else None.
+    compatibility
+        What all raw frames that go into it have in common, such as binning and read-out: the text of a
+        JSON object with sorted keys, as the raw frames have it; empty where nothing is asked for.
     """
 
     instrument: Any
@@ -24,6 +28,7 @@ class Keys:
     filter: Any
     instant: datetime
     raw: Any = None
+    compatibility: str = ""
 
     def for_class(self, cls: Any) -> "Keys":
         """The keys as far as `cls` has them."""
@@ -41,9 +46,13 @@ class Keys:
         named = [self.instrument.name, self.chip.name, self.filter.name if self.filter else ""]
         if self.raw is not None:
             named.append(self.raw.obs_id or self.raw.object_id)
-        return " ".join([*(n for n in named if n), self.instant.isoformat(timespec="seconds")])
+        parts = [*(n for n in named if n), self.instant.isoformat(timespec="seconds")]
+        if self.compatibility:
+            shared = json.loads(self.compatibility).items()
+            parts.append(f"({', '.join(f'{name} {value}' for name, value in shared)})")
+        return " ".join(parts)
 
 
 def keys_of_raw(raw: Any) -> Keys:
     """The keys of everything that belongs to one raw exposure."""
-    return Keys(raw.instrument, raw.chip, raw.filter, raw.DATE_OBS, raw)
+    return Keys(raw.instrument, raw.chip, raw.filter, raw.DATE_OBS, raw, raw.compatibility or "")

@@ -252,4 +252,4 @@ def _role_reasons(name: str, declared: role, used: Any, ideal: Any, product: Any
 
 def _ids(keys: Keys) -> tuple[str | None, ...]:
     links = (keys.instrument, keys.chip, keys.filter, keys.raw)
-    return tuple(getattr(link, "object_id", None) for link in links)
+    return (*(getattr(link, "object_id", None) for link in links), keys.compatibility)

@@ -15,7 +15,7 @@ from processing.keys import Keys, keys_of_raw
 from processing.listing import refresh
 from processing.plan import Node, Planner
 from processing.reasons import Reason
-from processing.selection import select
+from processing.selection import select, with_compatibility
 from processing.site import instruments_of
 from processing.work import Product
 
@@ -98,13 +98,14 @@ class ProcessTarget:
     def select(cls, **keys: Any) -> Any:
         """The best stored object for these keys, or None; never makes one."""
         asked, _ = ask(cls, keys)
-        return select(cls, asked.for_class(cls))
+        return select(cls, with_compatibility(cls, asked).for_class(cls))
 
     @classmethod
     def plan(cls, **keys: Any) -> Node:
         """What `get` would do, as a tree with statuses and reasons."""
         asked, overrides = ask(cls, keys)
-        return Planner(instruments_of(current().archive), overrides).node(cls, asked)
+        planner = Planner(instruments_of(current().archive), overrides)
+        return planner.node(cls, with_compatibility(cls, asked))
 
     def why(self) -> tuple[Reason, ...]:
         """The reasons why it must be made again; empty when it is up to date."""
@@ -128,13 +129,16 @@ class ProcessTarget:
         this: Any = self
         if self.of_exposure:
             return keys_of_raw(this.raw)
-        return Keys(this.instrument, this.chip, this.filter, this.date_obs)
+        return Keys(
+            this.instrument, this.chip, this.filter, this.date_obs, compatibility=this.compatibility or ""
+        )
 
 
 class CalibrationTarget(ProcessTarget):
     """Mixin of targets that are valid for an interval of time."""
 
     date_obs = persistent("Midnight of the night it was made for (UTC)", "TIMESTAMP", ucd="time.epoch")
+    compatibility = persistent("What its raw frames have in common, as a JSON object", str, "")
     timestamp_start = persistent(
         "Start of its validity (UTC)", "TIMESTAMP", ucd="time.start", indexed=True, mutable=True
     )
