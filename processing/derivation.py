@@ -19,13 +19,15 @@ from processing.selection import select
 from processing.work import Given, Inputs, Made, WorkOrder
 
 MADE, VERIFIED, COMPARED = 1, 2, 4
+CHIP_FACTS = ("gain", "read_noise", "saturation", "trim_section", "overscan_section")
+"""What recipes use of a chip: another value must give another product."""
 
 
 def derivation_key(node: Node, inputs: dict[str, Any]) -> str:
     """64 hexadecimal digits: equal for two makings that must give the same product.
 
-    Covers the class, the keys, the contents of all inputs by role, the parameters that affect the
-    output, and the recipe.
+    Covers the class, the keys, the facts of the chip that recipes use, the contents of all inputs by
+    role, the parameters that affect the output, and the recipe.
     """
     keys = node.keys
     named = [getattr(k, "name", None) for k in (keys.instrument, keys.chip, keys.filter)]
@@ -34,6 +36,7 @@ def derivation_key(node: Node, inputs: dict[str, Any]) -> str:
         named,
         str(keys.instant) if keys.raw is None else keys.raw.content_digest,
         keys.compatibility,
+        {fact: getattr(keys.chip, fact) for fact in CHIP_FACTS},
         {name: _contents(given) for name, given in inputs.items()},
         {name: node.parameters[name] for name in parameters(node.cls, "output")},
         recipe_digest(node.cls),

@@ -138,6 +138,21 @@ class _Thing:
     overscan_section: str = ""
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"gain": 1.1},
+        {"read_noise": 2.1},
+        {"saturation": 65535.0},
+        {"trim_section": "[1:9,1:9]"},
+        {"overscan_section": "[10:12,1:9]"},
+    ],
+    ids=lambda facts: next(iter(facts)),
+)
+def test_another_fact_of_the_chip_gives_another_derivation(facts: dict[str, object]) -> None:
+    assert _key(_Thing(**facts)) != _key(_Thing()) == _key(_Thing())  # type: ignore[arg-type]
+
+
 def test_another_compatibility_gives_another_derivation() -> None:
     assert _key(_Thing(), FINE) != _key(_Thing(), COARSE)
 
