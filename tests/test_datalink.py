@@ -19,7 +19,7 @@ from datamodel.session import Session
 from processing.reduced_science_frame import ReducedScienceFrame
 from vo_server.app import create_app
 from vo_server.dali import Parameters
-from vo_server.datalink.parameters import MAX_IDS, Named, named, read
+from vo_server.datalink.parameters import MAX_IDS, read
 
 SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa" / "rec"
 PREFIX = "ivo://example.org/archive"
@@ -105,6 +105,7 @@ def test_the_raw_exposure_is_the_root_of_everything(client: FlaskClient, raw: An
     [
         "nonsense",
         f"{PREFIX}?object/00000000-0000-7000-8000-000000000000",
+        f"{PREFIX}?object/../../etc/passwd",
         f"{PREFIX}?target/Nothing/00000000-0000-7000-8000-000000000000",
         "ivo://elsewhere.org/x?object/00000000-0000-7000-8000-000000000000",
     ],
@@ -113,6 +114,7 @@ def test_an_unknown_identifier_is_told_in_a_row(client: FlaskClient, did: str, u
     rows = links(client, unknown, did)
     assert rows[0]["ID"] == unknown
     assert rows[0]["error_message"].startswith("NotFoundFault: ")
+    assert any(part in rows[0]["error_message"] for part in unknown.split("/")[-2:])
     assert [r["ID"] for r in rows[1:]] == [did] * (len(rows) - 1)
 
 
@@ -139,17 +141,3 @@ def test_other_formats_and_unknown_ones(client: FlaskClient, did: str) -> None:
 def test_too_many_identifiers_overflow_between_them() -> None:
     query = read(Parameters.of(("ID", f"x{i}") for i in range(MAX_IDS + 1)))
     assert (len(query.ids), query.overflow) == (MAX_IDS, True)
-
-
-def test_identifiers_are_told_apart() -> None:
-    assert named(f"{PREFIX}?object/aB-1", PREFIX) == Named("ab-1")
-    assert named("IVO://Example.org/Archive?target/BiasFrame/1", PREFIX) == Named("1", "BiasFrame")
-    for wrong in (
-        "",
-        PREFIX,
-        f"{PREFIX}?object/",
-        f"{PREFIX}?object/../1",
-        f"{PREFIX}x?object/1",
-        f"{PREFIX}?target/1",
-    ):
-        assert named(wrong, PREFIX) is None

@@ -1,6 +1,7 @@
 """What belongs to an observation? One link for the data, their past, their future and their page."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from datamodel.archive import Archive
 from datamodel.columns import Column, Rows
 from datamodel.context import Caller
 from datamodel.dataobject import DataObject
-from datamodel.errors import NotFoundError
+from datamodel.errors import NotFoundError, UsageError
 from datamodel.frames import BaseFrame, RawScienceFrame
 from datamodel.session import Session
 from datamodel.state import Restricted
@@ -20,9 +21,9 @@ from processing.keys import keys_of_raw
 from processing.plan import Node, Planner
 from processing.site import instruments_of
 from processing.target import ProcessTarget
-from vo_server.datalink.parameters import LinksQuery, named
+from registry.identifiers import Target, parse_did
+from vo_server.datalink.parameters import LinksQuery
 from vo_server.delivery import class_delivered, content_type
-from vo_server.obscore import did_prefix
 from vo_server.site import base_url
 
 HTML, PNG = "text/html", "image/png"
@@ -82,20 +83,23 @@ class _Asked:
         self.config = session.archive.config
         self.base_url = base_url(self.config)
         self.planner = Planner(instruments_of(session.archive))
-        self.named = {did: named(did, did_prefix(self.config)) for did in ids}
-        self.known = session.load_many(DataObject, [what.object_id for what in self.named.values() if what])
+        self.known = session.load_many(DataObject, list(self._object_ids(ids)))
 
     def links(self, did: str) -> list[Link]:
         """The links of one identifier; what it does not name is told in a row (DataLink 1.1 section 3.4)."""
-        what = self.named[did]
         try:
-            if what is None:
-                raise NotFoundError(f"'{did[:200]}' is not an identifier of this archive")
-            if what.class_name:
-                return list(self._of_target(did, what.class_name, what.object_id))
+            what = parse_did(self.config, did)
+            if isinstance(what, Target):
+                return list(self._of_target(did, what.class_name, what.exposure))
             return list(self._of_object(did, self.session.load(DataObject, what.object_id)))
-        except NotFoundError as error:
+        except (NotFoundError, UsageError) as error:
             return [Link(did, error_message=f"NotFoundFault: {error}", link_auth=None, link_authorized=None)]
+
+    def _object_ids(self, ids: Iterable[str]) -> Iterator[str]:
+        for did in ids:
+            with suppress(UsageError):  # told in its row
+                what = parse_did(self.config, did)
+                yield what.exposure if isinstance(what, Target) else what.object_id
 
     def _of_target(self, did: str, class_name: str, exposure_id: str) -> Iterator[Link]:
         cls = class_delivered(class_name)

@@ -15,10 +15,11 @@ from datamodel.objects import DBObject
 from datamodel.session import Session
 from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.fits_reading import read_image
+from registry.identifiers import did_prefix, object_did
 from vo_server import errors
 from vo_server.dali import caller_of
 from vo_server.errors import Told
-from vo_server.obscore import did_prefix, links_url, object_did
+from vo_server.obscore import links_url
 from vo_server.site import archive, base_url
 from vo_server.web import thumbnails
 from vo_server.web.object_page import Facts, facts_of
