@@ -154,6 +154,12 @@ def workers() -> Iterator[Workers]:
 
 
 @pytest.fixture(scope="session")
+def lent(workers: Workers) -> Callable[[], "_Shared"]:
+    """Gives the workers to an archive that does not end them: ``archive.resource("workers", lent)``."""
+    return lambda: _Shared(workers)
+
+
+@pytest.fixture(scope="session")
 def ingested(
     survey: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
@@ -167,7 +173,7 @@ def ingested(
 
 @pytest.fixture
 def observatory(
-    ingested: tuple[Path, str], tmp_path: Path, workers: Workers, request: pytest.FixtureRequest
+    ingested: tuple[Path, str], tmp_path: Path, lent: Callable[[], "_Shared"], request: pytest.FixtureRequest
 ) -> Iterator[Archive]:
     """An archive of its own for one test, with the tiny survey ingested and nothing made."""
     folder, url = ingested
@@ -175,7 +181,7 @@ def observatory(
     if url:
         url = _new_database(request.getfixturevalue("postgresql_server"), sa.make_url(url).database)
     opened = open_archive(Config(archive=tmp_path / "observatory", database_url=url))
-    opened.resource("workers", lambda: _Shared(workers))
+    opened.resource("workers", lent)
     yield opened
     opened.close()
 

@@ -18,19 +18,18 @@ from processing.classes import TARGET_CLASSES
 from processing.ingest import ingest
 from processing.opening import open_archive, operator
 from processing.reduced_science_frame import ReducedScienceFrame
-from processing.workers import Workers
 from vo_server.app import create_app
 
 H_PERSEI = (34.75, 57.13)
 
 
 @pytest.fixture
-def base_url(observatory: Archive, workers: Workers) -> Iterator[str]:
+def base_url(observatory: Archive, lent: Callable[[], object]) -> Iterator[str]:
     """The URL of a live server on the loopback interface."""
     server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
     url = f"http://127.0.0.1:{server.port}"
     served = open_archive(replace(observatory.config, base_url=url))
-    served.resource("workers", lambda: _Lent(workers))
+    served.resource("workers", lent)
     server.app = create_app(served)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -39,11 +38,6 @@ def base_url(observatory: Archive, workers: Workers) -> Iterator[str]:
     thread.join()
     server.server_close()
     served.close()
-
-
-class _Lent:
-    def __init__(self, workers: Workers) -> None:
-        self.submit, self.count = workers.submit, workers.count
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Real raw frames go through the archive: OHP's detector over four nights, Huntsman's sparse calibration."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,25 +19,19 @@ from processing.read_noise import ReadNoise
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
 from processing.work import Given
-from processing.workers import Workers
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real raw frames are not beside this checkout")
 
 
 @pytest.fixture
-def telescope(database_url: str, tmp_path: Path, workers: Workers) -> Iterator[Session]:
+def telescope(database_url: str, tmp_path: Path, lent: Callable[[], object]) -> Iterator[Session]:
     """The operator of an empty archive."""
     opened: Archive = open_archive(Config(archive=tmp_path / "archive", database_url=database_url))
-    opened.resource("workers", lambda: _Lent(workers))
+    opened.resource("workers", lent)
     with Session(opened, operator(opened)) as session:
         yield session
     opened.close()
-
-
-class _Lent:
-    def __init__(self, workers: Workers) -> None:
-        self.submit, self.count = workers.submit, workers.count
 
 
 @needs_data

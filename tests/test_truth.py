@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -28,7 +28,6 @@ from processing.reduced_science_frame import ReducedScienceFrame
 from processing.simulator import Night, SurveyPlan, exposures, frames, write_exposure
 from processing.simulator.truth import star_table, truth_numbers, write_truth
 from processing.source_list import SourceList
-from processing.workers import Workers
 
 PLAN = SurveyPlan(
     nights=(Night(date(2003, 2, 14), biases=10, darks=0, domeflats=5, twilightflats=5, sciences=1),)
@@ -39,24 +38,19 @@ NIGHT = "2003-02-14"
 
 
 @pytest.fixture(scope="module")
-def sky(tmp_path_factory: pytest.TempPathFactory, workers: Workers) -> Iterator[Session]:
+def sky(tmp_path_factory: pytest.TempPathFactory, lent: Callable[[], object]) -> Iterator[Session]:
     """An archive that was given the raw frames of one filter; no truth lies anywhere near it."""
     folder = tmp_path_factory.mktemp("sky")
     for exposure in exposures(PLAN):
         if exposure.filter in (None, "#841"):
             write_exposure(PLAN, exposure, folder)
     archive = open_archive(Config(archive=folder / "archive"))
-    archive.resource("workers", lambda: _Lent(workers))
+    archive.resource("workers", lent)
     with Session(archive, operator(archive)) as session:
         ingest(session, sorted(folder.glob("*.fits")))
         shutil.rmtree(folder / "archive" / "quarantine", ignore_errors=True)
         yield session
     archive.close()
-
-
-class _Lent:
-    def __init__(self, workers: Workers) -> None:
-        self.submit, self.count = workers.submit, workers.count
 
 
 @pytest.fixture(scope="module")
