@@ -133,10 +133,15 @@ class Store:
             Files touched since then may still be written to, and stay.
         """
         limit = time.time() - older_than_s
-        left = [p for p in self.staging.iterdir() if p.stat().st_mtime < limit]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        removed = 0
+        for path in self.staging.iterdir():
+            try:
+                if path.stat().st_mtime < limit:
+                    path.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue  # it has just got its name
+        return removed
 
     def names(self) -> Iterator[str]:
         """Every global file name in the store."""

@@ -152,3 +152,14 @@ def test_a_loaded_object_has_no_local_file_to_store(archive: Archive, example: P
         thing.commit()
     with Session(archive, caller), pytest.raises(UsageError, match=r"no file 'example\.txt' to store"):
         DataObject(object_id=thing.object_id).store()
+
+
+def test_what_gets_its_name_during_a_sweep_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path)
+    staged = [store.aside() for _ in range(3)]
+    for path in staged[:2]:
+        path.write_bytes(b"left")
+    monkeypatch.setattr(Path, "iterdir", lambda _folder: iter((staged[2], *staged[:2])))
+    assert store.sweep(-1.0) == 2
