@@ -14,6 +14,7 @@ from datamodel.config import Config
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.database import Database
 from datamodel.datatypes import Timestamp
+from datamodel.dialect import insert_absent
 from datamodel.errors import NotFoundError
 from datamodel.evolution import adapt
 from datamodel.schema import metadata, oid_column, table_of
@@ -129,11 +130,11 @@ class Archive:
     def add_account(self, name: str, *projects: str) -> None:
         """Add an account, and make it a member of projects; what is there already stays."""
         with self.database.write() as connection:
-            _add(connection, account, {"name": name})
+            insert_absent(connection, account, {"name": name})
             for each in projects:
                 row: dict[str, Any] = {"name": each, "description": "", "maximum_privileges": 5}
-                _add(connection, project, row)
-                _add(connection, membership, {"project": each, "account": name})
+                insert_absent(connection, project, row)
+                insert_absent(connection, membership, {"project": each, "account": name})
 
     def resource(self, name: str, make: Callable[[], Any]) -> Any:
         """Something costly that goes with the archive: made on first use, closed with it."""
@@ -150,9 +151,3 @@ class Archive:
             if hasattr(each, "close"):
                 each.close()
         self.database.close()
-
-
-def _add(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> None:
-    key = [c == row[c.name] for c in table.primary_key]
-    if connection.execute(sa.select(*table.primary_key).where(*key)).first() is None:
-        connection.execute(sa.insert(table).values(row))

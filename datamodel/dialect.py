@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 import psycopg2.extensions
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from datamodel import sqlite_functions
 from datamodel.errors import UsageError
@@ -27,12 +28,20 @@ class Facts:
         Statement that starts a transaction which is going to write, or None for the driver's own.
     lock_schema
         Statement that lets one transaction at a time change tables, or None where `begin_write` does.
+    share_events, lock_events
+        Statements of those who write events, beside each other, and of one who waits until all events
+        with smaller numbers than the newest are committed; None where `begin_write` keeps their order.
+    insert
+        Begins an INSERT that can pass over rows that are there.
     """
 
     engine_options: dict[str, Any]
     prepare: Callable[[Any], None]
     begin_write: str | None
     lock_schema: str | None
+    share_events: str | None
+    lock_events: str | None
+    insert: Callable[[sa.Table], Any]
 
 
 def _prepare_sqlite(connection: Any) -> None:
@@ -65,12 +74,18 @@ FACTS: dict[str, Facts] = {
         _prepare_sqlite,
         "BEGIN IMMEDIATE",
         None,
+        None,
+        None,
+        sqlite.insert,
     ),
     "postgresql": Facts(
         {"pool_size": 20, "max_overflow": 40, "pool_pre_ping": True},
         _prepare_postgresql,
         None,
         "SELECT pg_advisory_xact_lock(7307189)",
+        "SELECT pg_advisory_xact_lock_shared(7307190)",
+        "SELECT pg_advisory_xact_lock(7307190)",
+        postgresql.insert,
     ),
 }
 
@@ -90,6 +105,16 @@ def facts_of(url: str) -> Facts:
     if name not in FACTS:
         raise UsageError(f"database '{name}' is not supported; there are {', '.join(FACTS)}")
     return FACTS[name]
+
+
+def insert_absent(connection: sa.Connection, table: sa.Table, row: dict[str, Any]) -> bool:
+    """Insert a row unless its key is there; whether it was inserted.
+
+    Where another transaction is inserting the same key, its end is waited for; what it committed can be
+    read afterwards.
+    """
+    statement = FACTS[connection.dialect.name].insert(table).values(row).on_conflict_do_nothing()
+    return bool(connection.execute(statement).rowcount == 1)
 
 
 def was_interrupted(failure: BaseException) -> bool:

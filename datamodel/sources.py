@@ -8,20 +8,36 @@ from numpy.typing import NDArray
 
 from datamodel.columns import Column, ForeignKey, PointIndex, Table
 from datamodel.context import Caller, visible
+from datamodel.dialect import insert_absent
 from datamodel.objects import DBObject
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata, table_of
 
 COLUMNS = (
-    Column("slid", "BIGINT", ucd="meta.id;meta.dataset", description="Number of the source list", principal=True),
-    Column("sid", "INTEGER", ucd="meta.id;meta.main", description="Number of the source in its list", principal=True),
+    Column(
+        "slid", "BIGINT", ucd="meta.id;meta.dataset", description="Number of the source list", principal=True
+    ),
+    Column(
+        "sid",
+        "INTEGER",
+        ucd="meta.id;meta.main",
+        description="Number of the source in its list",
+        principal=True,
+    ),
     Column("ra", "DOUBLE", "deg", "pos.eq.ra;meta.main", "Right ascension, ICRS", principal=True),
     Column("dec", "DOUBLE", "deg", "pos.eq.dec;meta.main", "Declination, ICRS", principal=True),
     Column("x", "DOUBLE", "pixel", "pos.cartesian.x;instr.det", "Column in the frame, 1 is the first"),
     Column("y", "DOUBLE", "pixel", "pos.cartesian.y;instr.det", "Row in the frame, 1 is the first"),
     Column("flux_aper", "DOUBLE", "adu", "phot.count", "Flux in the circular aperture"),
     Column("fluxerr_aper", "DOUBLE", "adu", "stat.error;phot.count", "Error of the aperture flux"),
-    Column("mag_aper", "REAL", "mag", "phot.mag;instr.det", "Instrumental magnitude in the aperture", principal=True),
+    Column(
+        "mag_aper",
+        "REAL",
+        "mag",
+        "phot.mag;instr.det",
+        "Instrumental magnitude in the aperture",
+        principal=True,
+    ),
     Column("magerr_aper", "REAL", "mag", "stat.error;phot.mag", "Error of the aperture magnitude"),
     Column("flux_auto", "DOUBLE", "adu", "phot.count", "Flux in the Kron aperture"),
     Column("fluxerr_auto", "DOUBLE", "adu", "stat.error;phot.count", "Error of the Kron flux"),
@@ -82,8 +98,8 @@ def next_number(connection: sa.Connection, name: str) -> int:
     raised = sa.update(counter).where(here).values(value=counter.c.value + 1).returning(counter.c.value)
     value = connection.scalar(raised)
     if value is None:
-        connection.execute(sa.insert(counter).values(name=name, value=1))
-        return 1
+        insert_absent(connection, counter, {"name": name, "value": 0})
+        value = connection.execute(raised).scalar_one()
     return int(value)
 
 

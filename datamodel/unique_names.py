@@ -1,10 +1,11 @@
-"""Names that only one object of a kind may have: instruments, chips, filters; whoever writes first."""
+"""Names that only one object of a kind may have: instruments, chips, filters, files; whoever writes first."""
 
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel.dialect import insert_absent
 from datamodel.schema import metadata, oid_column
 from datamodel.session import Session
 
@@ -37,10 +38,23 @@ def one_of_a_kind(session: Session, cls: Any, name: str, make: Callable[[], Any]
     if known is not None:
         return session.load(cls, known)
     with session.transaction() as connection:
-        known = connection.scalar(statement)
-        if known is not None:
-            return session.load(cls, known)
         made = make()
-        connection.execute(sa.insert(unique_name).values(name=full, object_id=made.object_id))
-        made.commit()
-        return made
+        if take_name(connection, full, made.object_id):
+            made.commit()
+            return made
+        return session.load(cls, connection.execute(statement).scalar_one())
+
+
+def take_name(connection: sa.Connection, full: str, object_id: str) -> bool:
+    """Give a name to an object in its transaction, unless another object has it; whether it was given.
+
+    Parameters
+    ----------
+    connection
+        The transaction that commits the object.
+    full
+        The kind and the name, separated by a space.
+    object_id
+        The object.
+    """
+    return insert_absent(connection, unique_name, {"name": full, "object_id": object_id})

@@ -4,6 +4,7 @@ What cannot be understood is put into quarantine with its reason, and the rest g
 twice change nothing.
 """
 
+import hashlib
 import json
 import logging
 import re
@@ -13,16 +14,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from datamodel import crash
 from datamodel.attributes import class_named, snake_case
 from datamodel.errors import NotFoundError, UsageError
 from datamodel.frames import RawFrame
 from datamodel.healpix import hpx29
 from datamodel.observatory import Astrom, Chip, Filter, Instrument
+from datamodel.schema import table_of
 from datamodel.session import Session
-from datamodel.unique_names import one_of_a_kind
+from datamodel.unique_names import one_of_a_kind, take_name
 from processing.algorithms.sky_positions import sky_positions
-from processing.bounded_bytes import FitsLimits
+from processing.bounded_bytes import FitsLimits, open_regular, sha256_of
 from processing.fits_reading import RawFile, RawImage, open_raw
 from processing.header_facts import RawFacts, facts
 from processing.instrument_file import InstrumentFile
@@ -113,21 +117,42 @@ def ingest(
 
 def _ingest_file(session: Session, path: Path, summary: Summary) -> None:
     limits = FitsLimits(max_bytes=session.archive.config.raw_bytes)
+    if _is_known(session, path, limits):
+        summary.known += 1
+        return
     with open_raw(path, limits) as raw:
-        if (RawFrame.source_sha256 == raw.sha256).exists():
-            summary.known += 1
-            return
         file = instruments_of(session.archive).recognise(raw.header)
         understood = [(image, facts(file, raw.header, image.header, path.name)) for image in raw.images]
         frames = [_frame(session, file, raw, image, known) for image, known in understood]
     crash.reach(STORED)
-    with session.transaction():
-        for frame in frames:
-            frame.commit()
+    if not _commit(session, frames):
+        summary.known += 1
+        return
     summary.ingested += 1
     for frame in frames:
         name = type(frame).__name__
         summary.frames[name] = summary.frames.get(name, 0) + 1
+
+
+def _is_known(session: Session, path: Path, limits: FitsLimits) -> bool:
+    """Whether a file with these bytes was ingested, by anybody."""
+    with open_regular(path, limits) as file:
+        sha256 = sha256_of(file)
+    raw = table_of(RawFrame)
+    with session.connection() as connection:
+        same = sa.select(raw.c.object_id).where(raw.c.source_sha256 == sha256)
+        return connection.scalar(same.limit(1)) is not None
+
+
+def _commit(session: Session, frames: list[Any]) -> bool:
+    """Commit the frames of a file unless somebody else has just done it; whether it was done here."""
+    first = frames[0]
+    with session.transaction() as connection:
+        if not take_name(connection, f"file {first.source_sha256}", first.object_id):
+            return False
+        for frame in frames:
+            frame.commit()
+    return True
 
 
 def _frame(session: Session, file: InstrumentFile, raw: RawFile, image: RawImage, known: RawFacts) -> Any:
@@ -215,7 +240,8 @@ def _quarantine(session: Session, path: Path, reason: str) -> None:
     """Keep a copy of a file that was not understood beside the reason; big ones are only named."""
     folder = session.archive.quarantine
     folder.mkdir(exist_ok=True)
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", path.name)[:100]
+    where = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape")).hexdigest()[:12]
+    name = f"{where}-{re.sub(r'[^A-Za-z0-9._-]', '_', path.name)[-100:]}"
     log.warning("quarantined %s: %s", path, reason)
     (folder / f"{name}.reason.txt").write_text(f"{path}\n{session.archive.clock().isoformat()}Z\n{reason}\n")
     if path.is_file() and not path.is_symlink() and path.stat().st_size <= session.archive.config.raw_bytes:

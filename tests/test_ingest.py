@@ -6,8 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +23,8 @@ from datamodel.errors import ForbiddenError, UsageError
 from datamodel.frames import RawBiasFrame, RawDarkFrame, RawFrame, RawScienceFrame
 from datamodel.observatory import Chip, Filter, Instrument
 from datamodel.session import Session
+from datamodel.sources import next_number
+from datamodel.unique_names import one_of_a_kind
 from processing.fits_reading import read_image
 from processing.ingest import ingest
 from processing.opening import open_archive, operator
@@ -114,8 +120,8 @@ def test_what_is_not_understood_is_quarantined_with_its_reason_and_the_rest_goes
     ((path, said),) = summary.quarantined
     assert path.endswith(name)
     assert reason in said
-    note = (empty.archive.quarantine / f"{name}.reason.txt").read_text()
-    assert said in note
+    (note,) = empty.archive.quarantine.glob(f"*{name}.reason.txt")
+    assert said in note.read_text()
     assert len(RawBiasFrame.select_all()) == 4
 
 
@@ -195,3 +201,70 @@ def test_an_ingest_killed_at_any_point_leaves_no_row_without_bytes_and_the_next_
             assert {f.filename for f in RawFrame.select_all()} == set(archive.store.names())
     finally:
         archive.close()
+
+
+def at_once(archive: Archive, count: int, work: Callable[[Session], Any]) -> list[Any]:
+    """What `work` gives to each of several operators who begin at the same time."""
+    start = threading.Barrier(count)
+
+    def begin(_number: int) -> Any:
+        with Session(archive, operator(archive)) as session:
+            start.wait()
+            return work(session)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(begin, range(count)))
+
+
+def test_names_numbers_and_accounts_are_given_once_however_many_ask_for_the_first_time(
+    empty: Session,
+) -> None:
+    def chip(name: str, session: Session) -> str:
+        return str(one_of_a_kind(session, Chip, name, lambda: Chip(name=name)).object_id)
+
+    def number(name: str, session: Session) -> int:
+        with session.transaction() as connection:
+            return next_number(connection, name)
+
+    for turn in map(str, range(8)):
+        assert len(set(at_once(empty.archive, 4, partial(chip, turn)))) == 1
+        assert sorted(at_once(empty.archive, 4, partial(number, turn))) == [1, 2, 3, 4]
+        at_once(empty.archive, 4, lambda _, turn=turn: empty.archive.add_account(f"user{turn}", f"P{turn}"))
+    assert sorted(c.name for c in Chip.select_all()) == list(map(str, range(8)))
+
+
+def test_files_ingested_at_the_same_time_are_ingested_once(empty: Session, bias: Path, science: Path) -> None:
+    summaries = at_once(empty.archive, 3, lambda session: ingest(session, [bias, science]))
+    assert sum(s.ingested for s in summaries) == 2
+    assert sum(s.known for s in summaries) == 4
+    assert len(RawFrame.select_all()) == 8
+
+
+def test_a_file_that_somebody_else_ingested_in_private_is_known(empty: Session, bias: Path) -> None:
+    archive = empty.archive
+    for name in ("A", "B"):
+        archive.add_account(name, name)
+    with Session(archive, archive.caller("A", "A", level=1)) as session:
+        assert ingest(session, [bias]).ingested == 1
+    with Session(archive, archive.caller("B", "B", level=1)) as session:
+        summary = ingest(session, [bias])
+        assert (summary.ingested, summary.known) == (0, 1)
+        assert len(RawFrame.select_all()) == 0
+
+
+def test_a_known_file_is_recognised_before_anything_in_it_is_read(
+    empty: Session, bias: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(empty, [bias])
+    monkeypatch.setattr("processing.ingest.open_raw", None)
+    assert ingest(empty, [bias]).known == 1
+
+
+def test_files_of_one_name_lie_beside_each_other_in_quarantine(empty: Session, tmp_path: Path) -> None:
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.fits").write_text(folder)
+    ingest(empty, [tmp_path / "a", tmp_path / "b"])
+    kept = [p for p in empty.archive.quarantine.iterdir() if p.suffix == ".fits"]
+    assert sorted(p.read_text() for p in kept) == ["a", "b"]
+    assert len(list(empty.archive.quarantine.glob("*.reason.txt"))) == 2
