@@ -21,10 +21,10 @@ class Chip(DBObject):
 
     name = persistent("Name of the chip", str, ucd="meta.id;instr.det", indexed=True)
     instrument = persistent("The instrument it is part of", Instrument)
-    pixel_scale = persistent("Nominal pixel scale", float, unit="arcsec/pixel", ucd="instr.pixel")
+    pixel_scale = persistent("Nominal pixel scale", float, unit="arcsec/pixel", ucd="instr.scale;instr.pixel")
     naxis1 = persistent("Columns", "INTEGER", unit="pixel", ucd="meta.number")
     naxis2 = persistent("Rows", "INTEGER", unit="pixel", ucd="meta.number")
-    gain = persistent("Nominal gain", float, unit="electron/adu", ucd="instr.param")
+    gain = persistent("Nominal gain: electrons for one count", float, unit="adu**-1", ucd="instr.param")
     read_noise = persistent("Nominal read noise", float, unit="adu", ucd="instr.det.noise")
     saturation = persistent("Level at which pixels saturate", float, unit="adu", ucd="instr.saturation")
     trim_section = persistent("Pixels that see light, as [x1:x2,y1:y2]; empty for all", str, "")
@@ -46,11 +46,11 @@ class Filter(DBObject):
 class Imstat(DBObject):
     """Statistics of the pixels of a frame."""
 
-    mean = persistent("Mean of the pixels", float, unit="adu", ucd="stat.mean")
-    median = persistent("Median of the pixels", float, unit="adu", ucd="stat.median")
-    stdev = persistent("Standard deviation of the pixels", float, unit="adu", ucd="stat.stdev")
-    min = persistent("Smallest pixel", float, unit="adu", ucd="stat.min")
-    max = persistent("Largest pixel", float, unit="adu", ucd="stat.max")
+    mean = persistent("Mean of the pixels", float, unit="adu", ucd="phot.count;stat.mean")
+    median = persistent("Median of the pixels", float, unit="adu", ucd="phot.count;stat.median")
+    stdev = persistent("Standard deviation of the pixels", float, unit="adu", ucd="stat.stdev;phot.count")
+    min = persistent("Smallest pixel", float, unit="adu", ucd="phot.count;stat.min")
+    max = persistent("Largest pixel", float, unit="adu", ucd="phot.count;stat.max")
 
 
 class Astrom(DBObject):

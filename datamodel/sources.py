@@ -46,7 +46,7 @@ COLUMNS = (
     Column("peak", "REAL", "adu", "phot.count;stat.max", "Brightest pixel above the background"),
     Column("background", "REAL", "adu", "instr.background", "Background at the source"),
     Column("threshold", "REAL", "adu", "instr.det.noise", "Detection threshold at the source"),
-    Column("fwhm", "REAL", "pixel", "instr.fov;phys.angSize", "Diameter that holds half of the flux"),
+    Column("fwhm", "REAL", "pixel", "phys.angSize;src", "Diameter that holds half of the flux"),
     Column("ellipticity", "REAL", None, "src.ellipticity", "1 - b/a"),
     Column("a_image", "REAL", "pixel", "phys.angSize.smajAxis", "Extent along the major axis (rms)"),
     Column("b_image", "REAL", "pixel", "phys.angSize.sminAxis", "Extent along the minor axis (rms)"),

@@ -21,7 +21,7 @@ class DomeFlatFrame(CalibrationTarget, BaseFlatFrame):
     raw_dome_flat_frames = role("The raw dome flats that were combined", [RawDomeFlatFrame])
     bias = role("The master bias that was subtracted", BiasFrame)
     hot_pixels = role("Map of hot pixels that were left out", HotPixelMap)
-    level = persistent("Median level before normalisation", float, unit="adu", ucd="stat.median")
+    level = persistent("Median level before normalisation", float, unit="adu", ucd="phot.count;stat.median")
 
     SIGMA_CLIP = parameter("Clipping of outliers, in standard deviations", float, 3.0)
     OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)

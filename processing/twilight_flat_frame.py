@@ -23,7 +23,7 @@ class TwilightFlatFrame(CalibrationTarget, BaseFlatFrame):
     bias = role("The master bias that was subtracted", BiasFrame)
     hot_pixels = role("Map of hot pixels that were left out", HotPixelMap)
     cold_pixels = role("Map of cold pixels that were left out", ColdPixelMap, planned=IF_INPUTS_EXIST)
-    level = persistent("Median level before normalisation", float, unit="adu", ucd="stat.median")
+    level = persistent("Median level before normalisation", float, unit="adu", ucd="phot.count;stat.median")
 
     SIGMA_CLIP = parameter("Clipping of outliers, in standard deviations", float, 3.0)
     OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)
