@@ -251,3 +251,22 @@ def test_what_is_not_refused_as_too_deep_runs(
 def test_ten_thousand_choices_are_one_query(database: Database) -> None:
     choices = ", ".join(map(str, range(3, 10_003)))
     assert answer(database, f"SELECT id FROM stars WHERE id IN ({choices}) ORDER BY id") == [3, 4, 5, 6]
+
+
+EXTREMES = [-(2**63), -(2**63) + 1, -(10**18), 10**18, 3091062925782768277, 2**63 - 1]
+
+
+@pytest.mark.parametrize("number", EXTREMES)
+def test_whole_numbers_are_exact_up_to_the_ends_of_bigint(database: Database, number: int) -> None:
+    with database.write() as connection:
+        connection.execute(STARS.insert(), [{"id": number, "name": "far"}, {"id": number // 10, "name": ""}])
+    query = f"SELECT id, {number}, CAST('{number}' AS BIGINT), CAST(id AS BIGINT), CAST({number} AS BIGINT)"
+    row = (number,) * 5
+    assert answer(database, f"{query} FROM stars WHERE id = {number}") == [row]
+    assert answer(database, f"{query} FROM stars WHERE id = CAST('{number}' AS BIGINT)") == [row]
+    assert answer(database, f"SELECT name FROM stars WHERE id IN ({number}, 7)") == ["far"]
+
+
+def test_whole_numbers_beyond_bigint_are_doubles(database: Database) -> None:
+    beyond = f"SELECT {2**63}, - {-(2**63)}, {10**30}, CAST('{2**63}' AS BIGINT) FROM stars WHERE id = 1"
+    assert answer(database, beyond) == [(2.0**63, 2.0**63, 1e30, None)]

@@ -17,6 +17,7 @@ from vo_server.tap.adql.types import described, double, is_integer, literal
 from vo_server.tap.adql.values import Value, derived
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z?)?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _BOUNDS = {"SMALLINT": 2**15, "INTEGER": 2**31, "BIGINT": 2**63}
 
 
@@ -65,15 +66,19 @@ def _number(written: CastTo, value: Value) -> Value:
     if written.type in _BOUNDS and not is_integer(value):
         sql = func.trunc(double(value))
     if written.type in _BOUNDS:
-        sql = _bounded(sql, written.type)
+        sql = _bounded(sql, written.type, is_integer(value))
     column = replace(_unnamed(value), type=written.type)
     return derived(written.at, sa.cast(sql, sql_type), column, f"CAST {written.type}", [value], 3)
 
 
-def _bounded(sql: sa.ColumnElement[Any], kind: str) -> sa.ColumnElement[Any]:
-    """The number, or NULL where the type has no room for it."""
-    bound = float(_BOUNDS[kind])
-    return sa.case((sa.and_(sql >= -bound, sql < bound), sql))
+def _bounded(sql: sa.ColumnElement[Any], kind: str, whole: bool) -> sa.ColumnElement[Any]:
+    """The number, or NULL where the type has no room for it; whole ones are never compared as doubles."""
+    if not whole:
+        bound = float(_BOUNDS[kind])
+        return sa.case((sa.and_(sql >= -bound, sql < bound), sql))
+    if kind == "BIGINT":
+        return sql
+    return sa.case((sql.between(-_BOUNDS[kind], _BOUNDS[kind] - 1), sql))
 
 
 def _text(written: CastTo, value: Value) -> Value:
@@ -88,7 +93,7 @@ def _text(written: CastTo, value: Value) -> Value:
 def _parsed_number(written: CastTo, value: Value) -> Value:
     text = _constant(written, value)
     try:
-        number = float(text)
+        number = int(text) if _WHOLE.fullmatch(text.strip()) else float(text)
     except ValueError:
         raise AdqlError(value.at, f"expected a number, found '{text[:60]}'") from None
     return _number(written, literal(value.at, number))

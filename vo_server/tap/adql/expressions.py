@@ -40,6 +40,9 @@ GEOMETRIES = ("POINT", "CIRCLE", "POLYGON")
 SET_OPERATORS = ("UNION", "EXCEPT", "INTERSECT")
 CAST_TYPES = ("SMALLINT", "INTEGER", "BIGINT", "REAL", "CHAR", "VARCHAR", "TIMESTAMP", *GEOMETRIES)
 
+_DIGITS = 19
+"""Longest whole number that may be a BIGINT; whether it is one may depend on its sign."""
+
 _OR, _AND, _NOT, _COMPARE, _ADD, _MULTIPLY, _SIGN = 1, 2, 3, 4, 5, 6, 7
 _STRENGTH = {
     "OR": _OR,
@@ -180,8 +183,8 @@ class Expressions(Cursor):
             while self.token.kind == "string":
                 text.append(self.take().text)
             return Literal(token.at, "".join(text))
-        if token.kind == "integer" and len(token.text.lstrip("0")) <= 18:
-            return Literal(token.at, int(token.text))
+        if token.kind == "integer" and len(digits := token.text.lstrip("0")) <= _DIGITS:
+            return Literal(token.at, int(digits or "0"))
         number = float(token.text)
         if number == float("inf"):
             raise AdqlError(token.at, f"expected a number up to 1.8e308, found '{token.text[:60]}'")

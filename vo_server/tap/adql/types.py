@@ -23,13 +23,15 @@ def is_integer(value: Value) -> bool:
 
 
 def literal(at: Position, value: int | float | str | datetime | bool | None, **meta: Any) -> Value:
-    """A constant, as a bind parameter of a known type."""
+    """A constant, as a bind parameter of a known type; a whole number beyond BIGINT is a double."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        value = float(value)
     kind = _literal_type(value)
     sql: sa.ColumnElement[Any] = sa.null()
     if value is not None:
         sql = sa.bindparam(None, value, DATATYPES[kind].sql())
-    if kind == "DOUBLE":
-        sql = sa.cast(sql, sa.Double(53))
+    if kind in ("DOUBLE", "BIGINT"):
+        sql = sa.cast(sql, DATATYPES[kind].sql())
     return Value(at, sql, Column("", kind, **meta), ("literal", kind, value), constant=(value,))
 
 
