@@ -8,6 +8,7 @@ from functools import partial
 import html5lib
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 from PIL import Image
@@ -71,6 +72,40 @@ def test_the_front_says_what_is_here_and_how_to_ask(client: FlaskClient) -> None
         "CC BY-SA",
     ):
         assert expected in soup.text
+
+
+def test_the_front_leads_to_the_rows_of_a_class_and_to_what_was_made_last(
+    client: FlaskClient, raw: RawScienceFrame
+) -> None:
+    client.get(f"/target/BiasFrame/{raw.object_id}")
+    soup = page(client, "/")
+    bias = BiasFrame.select_all()[0]
+    rows = client.get(soup.find("a", string="BiasFrame")["href"])
+    assert (rows.mimetype, rows.text.count(bias.object_id)) == ("text/csv", 1)
+    made_last = soup.find(id="newest").parent
+    assert made_last.a["href"] == f"/object/{bias.object_id}"
+    assert len(made_last.find_all("li")) == 2
+
+
+def test_the_front_asks_the_database_little(client: FlaskClient, observatory: Archive) -> None:
+    page(client, "/")
+    sent: list[str] = []
+    sa.event.listen(
+        observatory.database.engine, "before_cursor_execute", lambda *told: sent.append(str(told[2]))
+    )
+    page(client, "/")
+    assert len(sent) < 10
+
+
+def test_pages_stay_under_the_path_that_the_archive_is_mounted_at(
+    client: FlaskClient, raw: RawScienceFrame
+) -> None:
+    mounted = "http://127.0.0.1:8000/somewhere/"
+    for path in ("/", f"/object/{raw.object_id}"):
+        soup = BeautifulSoup(client.get(path, base_url=mounted).text, "html.parser")
+        urls = [tag.get("href") or tag.get("src") for tag in soup.find_all(["a", "link", "img"])]
+        assert [url for url in urls if not url.startswith(("/somewhere/", "#", "https://"))] == []
+    assert "Disallow: /somewhere/target" in client.get("/robots.txt", base_url=mounted).text
 
 
 def test_every_link_on_the_front_leads_somewhere(client: FlaskClient) -> None:
@@ -147,7 +182,8 @@ def test_pictures_are_small_and_are_kept_by_browsers(client: FlaskClient, raw: R
 
 def test_robots_are_asked_to_stay_away_from_what_would_be_made(client: FlaskClient) -> None:
     lines = client.get("/robots.txt").text.splitlines()
-    assert {"Disallow: /target", "Disallow: /data"} <= set(lines)
+    kept = {"/target", "/data", "/object", "/tap", "/sia2", "/datalink"}
+    assert {f"Disallow: {path}" for path in kept} <= set(lines)
 
 
 def test_a_picture_has_its_first_row_at_the_bottom_and_shows_a_faint_star() -> None:

@@ -6,17 +6,14 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from datamodel.attributes import class_named
 from datamodel.config import Config
 from processing.ingest import find_files, ingest
 from processing.opening import session_of
 from processing.simulator import SurveyPlan, exposures, write_survey
 from vo_server.serve import serve
+from vo_server.web.first_steps import first_steps
 
 log = logging.getLogger("vo_server.demo")
-
-H_PERSEI = (34.75, 57.13)
-"""Right ascension and declination of h Persei, in degrees."""
 
 
 def demo(config: Config, plan: SurveyPlan | None = None) -> int:
@@ -51,17 +48,13 @@ def _files(folder: Path) -> list[Path]:
 def announce(config: Config, base_url: str) -> None:
     """Print where the archive is, three queries to try, and that it is ready."""
     with session_of(config):
-        raw_class = class_named("RawScienceFrame")
-        exposure = raw_class.select_all().order_by("obs_id", "chip.name")[0].object_id
-    ra, dec = H_PERSEI
-    cone = f"1=CONTAINS(POINT(ra,dec),CIRCLE({ra},{dec},1.5))"
-    query = f"SELECT TOP 10 ra, dec, mag_auto FROM archive.sources WHERE {cone} ORDER BY mag_auto"  # noqa: S608 - ADQL to be shown
+        steps = first_steps()
     print(f"\n{config.title} is at {base_url}/\n")
-    print("Find reduced frames around h Persei; none of them is made yet:")
-    print(f"  curl -s '{base_url}/sia2/query?POS=CIRCLE+{ra}+{dec}+0.5&CALIB=2&MAXREC=5&RESPONSEFORMAT=csv'")
+    print("Find reduced frames around h Persei; none of them need be made yet:")
+    print(f"  curl -s '{base_url}{steps.find}'")
     print("Download a source list; it is made, and all it needs:")
-    print(f"  curl -s -f -o sources.fits {base_url}/target/SourceList/{exposure}")
+    print(f"  curl -s -f -o sources.fits {base_url}{steps.make}")
     print("Ask for the brightest of its stars:")
-    print(f"  curl -s {base_url}/tap/sync -d LANG=ADQL -d FORMAT=csv --data-urlencode 'QUERY={query}'")
+    print(f"  curl -s {base_url}/tap/sync -d LANG=ADQL -d FORMAT=csv --data-urlencode 'QUERY={steps.ask}'")
     print("\nReal stars: Gaia, ESA/Gaia/DPAC, CC BY-SA 3.0 IGO.  Ctrl-C ends.\n")
     print("Ready", flush=True)

@@ -13,15 +13,15 @@ from datamodel.errors import NotFoundError
 from datamodel.frames import BaseFrame
 from datamodel.objects import DBObject
 from datamodel.session import Session
-from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.fits_reading import read_image
-from registry.identifiers import did_prefix, object_did
+from registry.identifiers import object_did, target_did
 from vo_server import errors
 from vo_server.dali import caller_of
 from vo_server.errors import Told
-from vo_server.obscore import links_url
 from vo_server.site import archive, base_url
 from vo_server.web import thumbnails
+from vo_server.web.first_steps import RADIUS_DEG, first_steps
+from vo_server.web.front_page import counted, newest
 from vo_server.web.object_page import Facts, facts_of
 
 blueprint = Blueprint(
@@ -42,12 +42,10 @@ SERVICES = (
     ("Data", "/data/<object_id>", "the file of one object, for ever"),
 )
 
-ROBOTS = "User-agent: *\nDisallow: /target\nDisallow: /data\nDisallow: /tap\nDisallow: /sia2\nDisallow: /datalink\n"
+KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink")
 
 PICTURES_AT_ONCE = 2
 """A picture needs all pixels of its frame in memory for a moment."""
-
-H_PERSEI = (34.75, 57.13)
 
 
 @blueprint.get("/")
@@ -55,21 +53,20 @@ def front() -> str:
     """What is here, and how to ask for it."""
     opened = archive()
     config = opened.config
-    with Session(opened, caller_of(flask.request)):
-        counts = [(cls, len(cls.select_all())) for cls in (*RAW_CLASSES, *TARGET_CLASSES)]
-        exposure = next(iter(RAW_CLASSES[-1].select_all().order_by("obs_id", "chip.name").limit(1)), None)
-        simulated = exposure is not None and exposure.instrument.name == "SIMCAM"
-    return render_template(
-        "front.html",
-        config=config,
-        base_url=base_url(config),
-        counts=[(cls.__name__, (cls.__doc__ or "").strip().splitlines()[0], n) for cls, n in counts],
-        services=SERVICES,
-        exposure=exposure,
-        centre=H_PERSEI if simulated or exposure is None else (round(exposure.ra, 4), round(exposure.dec, 4)),
-        did_prefix=did_prefix(config),
-        simulated=simulated,
-    )
+    with Session(opened, caller_of(flask.request)) as session:
+        steps = first_steps()
+        did = target_did(config, "SourceList", steps.exposure.object_id) if steps.exposure else ""
+        return render_template(
+            "front.html",
+            config=config,
+            base_url=base_url(config),
+            counts=counted(session),
+            newest=newest(session),
+            services=SERVICES,
+            steps=steps,
+            radius=RADIUS_DEG,
+            did=did,
+        )
 
 
 @blueprint.get("/object/<object_id>")
@@ -89,7 +86,7 @@ def _page(opened: Archive, facts: Facts) -> str:
         facts=facts,
         product=product,
         did=did,
-        links_url=links_url(opened.config),
+        has_links=isinstance(product, DataObject),
         has_file=isinstance(product, DataObject) and bool(product.filename),
         has_image=isinstance(product, BaseFrame) and bool(product.filename),
         level=LEVELS.get(product._privileges, ""),
@@ -120,7 +117,14 @@ def picture(object_id: str, size: str) -> Response:
 @blueprint.get("/robots.txt")
 def robots() -> Response:
     """Programs that follow every link are kept from what would be made for them."""
-    return Response(ROBOTS, mimetype="text/plain")
+    lines = ["User-agent: *", *(f"Disallow: {here(path)}" for path in KEPT_FROM_ROBOTS)]
+    return Response("\n".join([*lines, ""]), mimetype="text/plain")
+
+
+@blueprint.app_template_global()
+def here(path: str) -> str:
+    """A path of this server as a browser must ask for it, wherever the server is mounted."""
+    return f"{flask.request.script_root}{path}"
 
 
 def _load(session: Session, cls: Any, object_id: str) -> Any:
