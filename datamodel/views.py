@@ -45,9 +45,7 @@ def class_table(cls: Any) -> Table:
     )
 
 
-_CLASS_NAME = Column(
-    "class_name", "VARCHAR", description="The class of the object", ucd="meta.code.class"
-)
+_CLASS_NAME = Column("class_name", "VARCHAR", description="The class of the object", ucd="meta.code.class")
 _POSITION = Column("pos", "INTEGER", description="Position in the list, 0 is the first", ucd="meta.number")
 
 
