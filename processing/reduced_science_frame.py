@@ -68,6 +68,30 @@ class ReducedScienceFrame(ProcessTarget, BaseFrame):
         """Against the limit of the spread."""
         return {"STDEV_TOO_HIGH"} if values["stdev"] > parameters.MAXIMUM_STDEV else set()
 
+    @staticmethod
+    def keep(product: Any, table: Any, connection: Any) -> None:
+        """Give it the world coordinates of its exposure: the same object, or one of its own if trimmed."""
+        nominal, trim = product.raw.astrom, section(product.chip.trim_section)
+        if nominal is None or trim is None:
+            product.astrom = nominal
+            return
+        product.astrom = _trimmed(nominal, *trim)
+        product.astrom._privileges = product._privileges
+        if product._project is not None:
+            product.astrom._project = product._project
+
+
+def _trimmed(nominal: Any, rows: slice, columns: slice) -> Astrom:
+    """The world coordinates of a part of an image."""
+    whole = {name: getattr(nominal, name) for name in Astrom.__own__}
+    part = {
+        "CRPIX1": nominal.CRPIX1 - columns.start,
+        "CRPIX2": nominal.CRPIX2 - rows.start,
+        "NAXIS1": columns.stop - columns.start,
+        "NAXIS2": rows.stop - rows.start,
+    }
+    return Astrom(**whole | part)
+
 
 def _wcs(text: str, chip: Any) -> dict[str, Any]:
     """The cards of the world coordinates, for an image that is trimmed as the chip says."""
