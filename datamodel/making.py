@@ -1,7 +1,8 @@
 """How many things are being made for whom? A bound that holds across threads, processes and machines.
 
-Each making holds a row with a lease, renewed while its maker lives; what a killed process left behind
-counts no more once its lease is over.
+A caller may ask for the same target several times over: those requests wait for one making, and count
+as one for the caller, but each of them among all that are in hand. Each holds a row with a lease, renewed
+while its maker lives; what a killed process left behind counts no more once its lease is over.
 """
 
 import threading
@@ -39,7 +40,7 @@ class Slot:
     who
         The caller: an account, or the address of a stranger.
     what
-        The target, for people who look at the table.
+        The target.
 
     Raises
     ------
@@ -75,15 +76,15 @@ class Slot:
 
     def _refuse_too_many(self, connection: sa.Connection) -> None:
         config = self.archive.config
-        count = sa.select(sa.func.count()).select_from(making)
-        if (connection.scalar(count) or 0) >= config.makes_at_once:
-            text = f"the archive makes {config.makes_at_once} things at a time and has as many in hand"
-            raise BusyError(f"{text}; try again later", RETRY_AFTER_S)
-        if (connection.scalar(count.where(making.c.who == self.who)) or 0) >= config.makes_per_caller:
-            text = (
-                f"{config.makes_per_caller} things at a time are made for one caller, and so many are in hand"
-            )
-            raise BusyError(f"{text}; try again later", RETRY_AFTER_S)
+        in_hand = sa.select(sa.func.count()).select_from(making)
+        others = sa.select(sa.func.count(making.c.what.distinct()))
+        others = others.where(making.c.who == self.who, making.c.what != self.what)
+        if (connection.scalar(in_hand) or 0) >= config.makes_at_once:
+            text = f"the archive takes {config.makes_at_once} requests to make things at a time"
+            raise BusyError(f"{text} and has as many in hand; try again later", RETRY_AFTER_S)
+        if (connection.scalar(others) or 0) >= config.makes_per_caller:
+            text = f"{config.makes_per_caller} things at a time are made for one caller"
+            raise BusyError(f"{text}, and so many others are in hand; try again later", RETRY_AFTER_S)
 
     def _lease(self) -> datetime:
         return self.archive.clock() + timedelta(seconds=LEASE_S)

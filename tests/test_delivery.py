@@ -5,6 +5,8 @@ import io
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -103,20 +105,27 @@ def test_looking_at_what_is_there_gives_it(client: FlaskClient, path: str) -> No
     assert piece.headers["Content-Range"] == f"bytes 80-159/{len(whole)}"
 
 
-def test_two_downloads_at_the_same_time_make_once(observatory: Archive, path: str) -> None:
+def test_downloads_of_one_target_at_the_same_time_all_succeed_and_make_once(
+    observatory: Archive, path: str
+) -> None:
     app = create_app(observatory)
-    start = threading.Barrier(2)
+    count = 5
+    start = threading.Barrier(count)
 
-    def download() -> tuple[int, bytes]:
+    def download() -> Any:
         start.wait()
-        answer = app.test_client().get(path, buffered=True)
-        return answer.status_code, answer.data
+        return app.test_client().get(path, buffered=True)
 
-    with ThreadPoolExecutor(2) as pool:
-        (a, first), (b, second) = (f.result() for f in [pool.submit(download) for _ in range(2)])
-    assert (a, b) == (200, 200)
-    assert first == second
+    with ThreadPoolExecutor(count) as pool:
+        answers = [f.result() for f in [pool.submit(download) for _ in range(count)]]
+    assert [a.status_code for a in answers] == [200] * count
+    assert len({a.data for a in answers}) == 1
     assert made() == dict.fromkeys(made(), 1)
+    told = [int(a.headers["VO-Made"].split(";")[0]) for a in answers if "VO-Made" in a.headers]
+    assert sum(told) == sum(made().values())
+    for answer in answers:
+        assert answer.headers["VO-Status"] == ("made" if "VO-Made" in answer.headers else "up-to-date")
+        assert "VO-Reasons" not in answer.headers
 
 
 def test_the_bytes_of_one_object_are_given_for_ever(
@@ -244,6 +253,18 @@ def test_bounds_hold_together_and_are_free_again(archive: Archive, clock: Any) -
         assert connection.scalar(sa.select(sa.func.count()).select_from(making)) == 0
 
 
+def test_requests_for_one_target_count_as_one_for_their_caller(archive: Archive) -> None:
+    object.__setattr__(archive, "config", replace(archive.config, makes_per_caller=2, makes_at_once=5))
+    with ExitStack() as slots:
+        for what in ("a", "a", "b", "a"):
+            slots.enter_context(Slot(archive, "one", what))
+        with pytest.raises(BusyError, match="one caller"), Slot(archive, "one", "c"):
+            pass
+        slots.enter_context(Slot(archive, "two", "c"))
+        with pytest.raises(BusyError, match="5 requests"), Slot(archive, "one", "a"):
+            pass
+
+
 def test_bounds_hold_across_everybody_who_opens_the_archive(archive: Archive, clock: Any) -> None:
     config = Config(
         archive=archive.config.archive,
@@ -253,7 +274,7 @@ def test_bounds_hold_across_everybody_who_opens_the_archive(archive: Archive, cl
     )
     first, second = Archive(config, clock), Archive(config, clock)
     with Slot(first, "one", "a"):
-        with pytest.raises(BusyError), Slot(second, "one", "a"):
+        with pytest.raises(BusyError), Slot(second, "one", "c"):
             pass
         with Slot(second, "two", "b"), pytest.raises(BusyError), Slot(first, "three", "c"):
             pass

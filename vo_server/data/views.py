@@ -17,7 +17,7 @@ from datamodel.errors import NotFoundError
 from datamodel.session import Session
 from processing.target import ProcessTarget
 from vo_server import errors
-from vo_server.dali import caller_of
+from vo_server.dali import caller_of, who_asks
 from vo_server.delivery import FITS_MIME, Delivery, NotMadeError, content_type, deliver, look, target_path
 from vo_server.errors import Told
 from vo_server.site import archive, base_url
@@ -61,8 +61,7 @@ def target(class_name: str, exposure_id: str) -> Response:
         if found.status != "up-to-date":
             return _not_made(found)
     else:
-        who = caller.user or f"address {request.remote_addr}"
-        found = deliver(opened, caller, who, class_name, exposure_id)
+        found = deliver(opened, caller, who_asks(request), class_name, exposure_id)
     response = _file(found.product, ASK_AGAIN)
     response.headers["Content-Location"] = f"{base_url(opened.config)}/data/{found.product.object_id}"
     return _tell(response, found)
