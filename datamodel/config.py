@@ -40,7 +40,7 @@ class Config:
     )
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(8000, "port to listen on")
-    threads: int = setting(8, "threads per server process")
+    threads: int = setting(32, "threads per server process")
     processes: int = setting(1, "server processes")
     project: str = setting("demo", "project in which objects are made where none is said")
     level: int = setting(
@@ -51,6 +51,10 @@ class Config:
     maxrec: int = setting(100_000, "rows in an answer where MAXREC is not given")
     maxrec_limit: int = setting(20_000_000, "rows in an answer at the most, whatever MAXREC says")
     query_seconds: float = setting(60.0, "time after which a query is interrupted")
+    queries_per_caller: int = setting(6, "queries of one caller under way at a time, in each server process")
+    queries_at_once: int = setting(
+        16, "queries under way at a time in each server process; at most half of its threads"
+    )
     patience_seconds: float = setting(
         2.0, "how long a reader may delay a batch before the rest is spooled to disk"
     )

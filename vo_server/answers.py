@@ -1,17 +1,78 @@
 """How do rows leave the house: streamed, in constant memory, without a slow reader holding the database?"""
 
-from collections.abc import Callable
+import select
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flask
 
 from datamodel.archive import Archive
 from datamodel.columns import Rows
+from datamodel.turns import Turns
+from vo_server.dali import who_asks
 from vo_server.formats.negotiate import Format
 from vo_server.formats.spool import unhurried
 
 MEMORY_BYTES = 8 << 20
 """How much of an answer may wait in memory for its reader."""
+
+
+def query(
+    archive: Archive, run: Callable[[Callable[[], bool]], Rows], format: Format, name: str, **document: Any
+) -> flask.Response:
+    """Run a query for the caller of the present request when it has a turn, and stream its answer.
+
+    Parameters
+    ----------
+    archive
+        Its configuration has the bounds.
+    run
+        Starts the query; it is given what tells whether nobody wants the answer any more.
+    format, name, **document
+        As in `stream`.
+
+    Raises
+    ------
+    BusyError
+        The caller, or all callers together, have too many queries under way.
+    """
+    turn = archive.resource("turns", Turns).take(who_asks(flask.request), archive.config)
+    gone, environ = threading.Event(), flask.request.environ
+
+    def end() -> None:
+        gone.set()
+        turn.end()
+
+    try:
+        rows = run(lambda: gone.is_set() or client_left(environ))
+        response = stream(archive, rows, format, name, gone=end, **document)
+    except BaseException:
+        end()
+        raise
+    weakref.finalize(response, turn.end).atexit = False
+    return response
+
+
+def client_left(environ: Mapping[str, Any]) -> bool:
+    """Whether the other end of the connection of a request under gunicorn was closed.
+
+    What a client sends ahead of its answer is left in the connection, and hides that the client leaves
+    after that; so does a connection that is encrypted here.
+    """
+    connection = environ.get("gunicorn.socket")
+    if type(connection) is not socket.socket:
+        return False
+    try:
+        waiting = select.poll()
+        waiting.register(connection, select.POLLIN)
+        return bool(waiting.poll(0)) and not connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except (OSError, ValueError):
+        return True  # it was reset, or closed at this end
 
 
 def stream(

@@ -1,12 +1,12 @@
 """Images are found: ``/sia2/query`` answers SIA 2.0 requests from ObsCore."""
 
 from dataclasses import replace
+from functools import partial
 
 import flask
 from flask import Blueprint, Response
 
-from vo_server import dali, descriptors, errors, vosi
-from vo_server.answers import stream
+from vo_server import answers, dali, descriptors, errors, vosi
 from vo_server.errors import Told
 from vo_server.obscore import links_url, obscore
 from vo_server.sia import capability
@@ -30,10 +30,12 @@ def query() -> Response:
         asked = replace(asked, maxrec=0)
     table = obscore(config)
     statement = select(asked, dali.caller_of(flask.request), table)
-    rows = opened.database.rows(statement, table.columns, limit=asked.maxrec, seconds=config.query_seconds)
-    return stream(
+    run = partial(
+        opened.database.rows, statement, table.columns, limit=asked.maxrec, seconds=config.query_seconds
+    )
+    return answers.query(
         opened,
-        rows,
+        lambda cancelled: run(cancelled=cancelled),
         asked.format,
         "sia2",
         infos=[("standardID", capability.STANDARD)],

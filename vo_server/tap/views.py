@@ -1,7 +1,7 @@
 """Which resources does TAP have, and what does each answer? (TAP 1.1 section 2)"""
 
-import threading
 from dataclasses import replace
+from functools import partial
 
 from flask import Blueprint, Response, request
 
@@ -26,10 +26,8 @@ def sync() -> Response:
     asked = parameters.read(dali.read(request), archive.config)
     if request.method == "HEAD":
         asked = replace(asked, maxrec=0)
-    gone = threading.Event()
-    rows = query.run(archive, dali.caller_of(request), asked, cancelled=gone.is_set)
-    infos = _infos(archive, asked)
-    return answers.stream(archive, rows, asked.format, "result", gone=gone.set, infos=infos)
+    run = partial(query.run, archive, dali.caller_of(request), asked)
+    return answers.query(archive, run, asked.format, "result", infos=_infos(archive, asked))
 
 
 @blueprint.get("/capabilities")
