@@ -63,11 +63,18 @@ class Archive:
         The configuration of the program.
     clock
         Gives the present instant, naive UTC.
+
+    Attributes
+    ----------
+    listeners
+        Each is called with the session after a transaction that changed stored objects is committed; what
+        it raises is logged.
     """
 
     def __init__(self, config: Config, clock: Clock = utc_now) -> None:
         self.config = config
         self.clock = clock
+        self.listeners: list[Callable[[Any], object]] = []
         config.archive.mkdir(parents=True, exist_ok=True)
         self.database = Database(config.database)
         self.store = Store(config.archive)

@@ -47,6 +47,8 @@ def commit(session: Session, objects: list[Any]) -> None:
         session.prepare(type(instance))
     with session.transaction() as connection:
         session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
+        if session.archive.database.facts.share_events:
+            connection.exec_driver_sql(session.archive.database.facts.share_events)
         _complete_system_attributes(session, connection, fresh)
         _insert(connection, fresh)
         for instance in changed:
@@ -58,6 +60,8 @@ def commit(session: Session, objects: list[Any]) -> None:
             session.add(instance)
         for instance in changed:
             instance.__state__.changed.clear()
+        for listener in session.archive.listeners if changed else ():
+            session.after_commit(listener)
         crash.reach(ROWS_WRITTEN)
     crash.reach(COMMITTED)
 

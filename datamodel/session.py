@@ -4,6 +4,7 @@ Objects that were found together are completed together: following a link on one
 on all, in one statement.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from datamodel.schema import list_table, owner
 from datamodel.state import Restricted, State
 
 PAGE_ROWS = 500
+
+log = logging.getLogger("vo_server")
 
 _current: ContextVar["Session | None"] = ContextVar("session", default=None)
 
@@ -44,6 +47,7 @@ class Session:
         self._objects: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._connection: sa.Connection | None = None
         self._undo: list[Callable[[], None]] = []
+        self._after: list[Callable[[Session], object]] = []
         self._tokens: list[Token[Session | None]] = []
 
     def __enter__(self) -> "Session":
@@ -76,15 +80,35 @@ class Session:
                 finally:
                     self._connection = None
         except BaseException:
+            self._after.clear()
             for undo in reversed(self._undo):
                 undo()
             raise
         finally:
             self._undo.clear()
+        self._follow_up()
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether a transaction is under way."""
+        return self._connection is not None
 
     def on_rollback(self, undo: Callable[[], None]) -> None:
         """Have `undo` called if the transaction under way comes to nothing."""
         self._undo.append(undo)
+
+    def after_commit(self, then: Callable[["Session"], object]) -> None:
+        """Have `then` called once, with this session, when the transaction under way is committed."""
+        if then not in self._after:
+            self._after.append(then)
+
+    def _follow_up(self) -> None:
+        after, self._after = self._after, []
+        for then in after:
+            try:
+                then(self)
+            except Exception:  # what is committed must not look as if it failed
+                log.exception("what follows a commit failed")
 
     def prepare(self, cls: Any) -> None:
         """Make sure that the database has the tables of a class, which may have been declared just now."""

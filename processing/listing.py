@@ -5,22 +5,26 @@ after something happened, never in a query.
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from datamodel import regions, sky
 from datamodel.archive import event
-from datamodel.attributes import class_named
+from datamodel.attributes import all_classes, class_named
 from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller
+from datamodel.dialect import insert_absent
 from datamodel.frames import RawFrame, RawScienceFrame
 from datamodel.objects import DBObject
 from datamodel.observations import cover, edges, listing_state, observation
 from datamodel.schema import table_of
 from datamodel.session import Session
+from datamodel.sphere import separation
 from processing.algorithms.sky_positions import footprint
 from processing.keys import keys_of_raw
 from processing.plan import Planner
@@ -29,62 +33,113 @@ from processing.site import instruments_of
 LISTED = ("ReducedScienceFrame", "SourceList")
 _STATE = "obscore"
 _SECONDS_A_DAY = 86400.0
+_CHUNK = 200
+_EVER = datetime(1000, 1, 1), datetime(9000, 1, 1)
 _KBYTE_A_SOURCE_LIST = 100
 
 
 def refresh(session: Session) -> int:
     """Bring the listing up to date with all that has happened; gives how many exposures were looked at.
 
-    It may be killed at any moment: what was not done is done at the next call.
+    It may be killed at any moment: what was not done is done at the next call. Within a transaction it is
+    put off to the end.
     """
-    with session.connection() as connection:
-        last = (
-            connection.scalar(sa.select(listing_state.c.last_event).where(listing_state.c.name == _STATE))
-            or 0
-        )
-        newest = connection.scalar(sa.select(sa.func.max(event.c.id))) or 0
-        touched = _touched(connection, last, newest) if newest > last else []
-    if newest <= last:
+    if session.is_writing:
+        session.after_commit(refresh)
         return 0
-    with Session(session.archive, Caller(SERVICE_ACCOUNT, level=WORLD)) as public:
-        exposures = _affected(public, touched)
-        rows = _rows(public, exposures)
-    _write(session, [e.object_id for e in exposures], rows, newest)
-    return len(exposures)
+    while news := _news(session):
+        with Session(session.archive, Caller(SERVICE_ACCOUNT, level=WORLD)) as public:
+            exposures = _affected(public, *news)
+            rows = _rows(public, exposures)
+        if _write(session, [e.object_id for e in exposures], rows, *news):
+            return len(exposures)
+    return 0
 
 
-def _touched(connection: sa.Connection, last: int, newest: int) -> list[str]:
-    """The raw frames that came, or were judged anew."""
-    raw = table_of(RawFrame)
+def _news(session: Session) -> tuple[int, int] | None:
+    """The last event that was looked at, and the newest one; None where they are the same.
+
+    No event with a smaller number than the newest is going to be committed later.
+    """
+    here = sa.select(listing_state.c.last_event).where(listing_state.c.name == _STATE).scalar_subquery()
+    statement = sa.select(sa.func.coalesce(here, 0), sa.func.coalesce(sa.func.max(event.c.id), 0))
+    with session.connection() as connection:
+        last, newest = connection.execute(statement).one()
+    lock = session.archive.database.facts.lock_events
+    if newest > last and lock:
+        with session.transaction() as connection:
+            connection.exec_driver_sql(lock)
+            last, newest = connection.execute(statement).one()
+    return (last, newest) if newest > last else None
+
+
+def _affected(session: Session, last: int, newest: int) -> list[Any]:
+    """The exposures whose plans may use what came, was judged anew or became valid at other times."""
+    happened = _happened(session, last, newest)
+    touched = session.load_many(DBObject, {e.object_id: None for e in happened})
+    found = {o.object_id for o in touched.values() if isinstance(o, RawScienceFrame)}
+    found |= {o.raw.object_id for o in touched.values() if _is_of_exposure(o)}
+    spans: dict[str, _Spans] = {"made": defaultdict(list), "changed": defaultdict(list)}
+    for each in happened:
+        frame = touched.get(each.object_id)
+        if frame is not None and not isinstance(frame, RawScienceFrame) and not _is_of_exposure(frame):
+            kind = "changed" if isinstance(frame, RawFrame) else each.kind
+            spans[kind][frame.instrument.name, frame.chip.object_id] += _instants(frame, each)
+    found.update(_near(session, spans["changed"]))
+    found.update(_incomplete(session, _near(session, spans["made"])))
+    return list(session.load_many(RawScienceFrame, found).values())
+
+
+_Spans = dict[tuple[str, str], list[datetime]]
+"""By instrument and chip: instants when something was or became valid."""
+
+
+def _happened(session: Session, last: int, newest: int) -> list[Any]:
+    """The events of raw frames, and of what is made from them."""
     objects = table_of(DBObject)
-    statement = (
-        sa.select(event.c.object_id)
-        .distinct()
-        .select_from(
-            event.join(raw, raw.c.object_id == event.c.object_id).join(
-                objects, objects.c.object_id == raw.c.object_id
-            )
-        )
+    names = [c.__name__ for c in all_classes() if issubclass(c, RawFrame) or hasattr(c, "of_exposure")]
+    statement = sa.select(event.c.object_id, event.c.kind, event.c.attribute, event.c.old).select_from(
+        event.join(objects, objects.c.object_id == event.c.object_id)
     )
-    return list(connection.scalars(statement.where(event.c.id > last, event.c.id <= newest)))
+    statement = statement.where(event.c.id > last, event.c.id <= newest, objects.c.class_name.in_(names))
+    with session.connection() as connection:
+        return list(connection.execute(statement))
 
 
-def _affected(session: Session, touched: list[str]) -> list[Any]:
-    """The exposures whose plans may use the touched frames: the same chip, near in time."""
-    frames = session.load_many(RawFrame, touched).values()
-    found = {f.object_id: f for f in frames if isinstance(f, RawScienceFrame)}
-    spans: dict[tuple[str, str], list[Any]] = {}
-    for frame in frames:
-        if not isinstance(frame, RawScienceFrame):
-            spans.setdefault((frame.instrument.name, frame.chip.object_id), []).append(frame.DATE_OBS)
-    for (instrument, chip_id), dates in spans.items():
+def _is_of_exposure(instance: Any) -> bool:
+    return bool(getattr(instance, "of_exposure", False))
+
+
+def _instants(frame: Any, happened: Any) -> list[datetime]:
+    """When a raw frame was taken; or from when to when a calibration is valid, and was before the event."""
+    if isinstance(frame, RawFrame):
+        return [frame.DATE_OBS]
+    was = happened.old if happened.attribute in ("timestamp_start", "timestamp_end") else None
+    before = [datetime.fromisoformat(was)] if was not in (None, str(None)) else []
+    return [t for t in (frame.timestamp_start, frame.timestamp_end, *before) if t is not None]
+
+
+def _near(session: Session, spans: _Spans) -> list[str]:
+    """The exposures of the same chip whose plans may look as far as that."""
+    found: list[str] = []
+    for (instrument, chip_id), instants in spans.items():
         reach = _reach(session, instrument)
-        near = (min(dates) - reach <= RawScienceFrame.DATE_OBS) & (
-            max(dates) + reach >= RawScienceFrame.DATE_OBS
-        )
+        start, end = max(min(instants), _EVER[0]) - reach, min(max(instants), _EVER[1]) + reach
+        near = (start <= RawScienceFrame.DATE_OBS) & (end >= RawScienceFrame.DATE_OBS)
         near = near & (RawScienceFrame.chip == session.load(class_named("Chip"), chip_id))
-        found |= {f.object_id: f for f in near}
-    return list(found.values())
+        found += session.ids(RawScienceFrame, near.condition, (), None)
+    return found
+
+
+def _incomplete(session: Session, exposures: list[str]) -> set[str]:
+    """Those for which not everything is listed: the others cannot gain from what is made."""
+    whole: set[str] = set()
+    with session.connection() as connection:
+        for start in range(0, len(exposures), _CHUNK):
+            here = observation.c.raw_id.in_(exposures[start : start + _CHUNK])
+            grouped = sa.select(observation.c.raw_id).where(here).group_by(observation.c.raw_id)
+            whole.update(connection.scalars(grouped.having(sa.func.count() > len(LISTED))))
+    return set(exposures) - whole
 
 
 def _reach(session: Session, instrument: str) -> timedelta:
@@ -109,11 +164,22 @@ def _rows(session: Session, exposures: Iterable[Any]) -> list[tuple[dict[str, An
     return rows
 
 
+def _corners(raw: Any) -> NDArray[np.float64] | None:
+    return footprint(json.loads(raw.wcs), _size(raw)) if raw.wcs else None
+
+
 def _shape(raw: Any) -> sky.Shape | None:
-    if not raw.wcs:
+    corners = _corners(raw)
+    return None if corners is None else sky.Polygon(tuple((float(ra), float(dec)) for ra, dec in corners))
+
+
+def _diameter_deg(raw: Any) -> float | None:
+    """The largest distance between corners."""
+    corners = _corners(raw)
+    if corners is None:
         return None
-    corners = footprint(json.loads(raw.wcs), _size(raw))
-    return sky.Polygon(tuple((float(ra), float(dec)) for ra, dec in corners))
+    ra, dec = corners.T
+    return float(separation(ra[:, None], dec[:, None], ra, dec).max())
 
 
 def _size(raw: Any) -> tuple[int, int]:
@@ -131,7 +197,6 @@ def _row(raw: Any, class_name: str) -> dict[str, Any]:
     ny, nx = _size(raw)
     estimate = {"ReducedScienceFrame": nx * ny * 4 // 1000, "SourceList": _KBYTE_A_SOURCE_LIST}
     shape = _shape(raw)
-    scale = raw.chip.pixel_scale
     image = class_name != "SourceList"
     return _KINDS[class_name] | {
         "row": f"{class_name}/{raw.object_id}",
@@ -144,7 +209,7 @@ def _row(raw: Any, class_name: str) -> dict[str, Any]:
         "target_name": raw.OBJECT,
         "s_ra": raw.ra,
         "s_dec": raw.dec,
-        "s_fov": float(np.hypot(nx, ny) * scale / 3600) if scale else None,
+        "s_fov": _diameter_deg(raw),
         "s_region": sky.to_stcs(shape) if shape is not None else None,
         "s_xel1": nx if image else None,
         "s_xel2": ny if image else None,
@@ -162,11 +227,18 @@ def _row(raw: Any, class_name: str) -> dict[str, Any]:
     }
 
 
-def _write(session: Session, raw_ids: list[str], rows: list[Any], newest: int) -> None:
-    """Replace the rows of the exposures, and say up to where the listing is true, in one transaction."""
+def _write(session: Session, raw_ids: list[str], rows: list[Any], last: int, newest: int) -> bool:
+    """Replace the rows of the exposures, and say up to where the listing is true, in one transaction.
+
+    False, and nothing is done, where another refresh came first: what is in `rows` may be out of date.
+    """
+    here = listing_state.c.name == _STATE
     with session.transaction() as connection:
-        for start in range(0, len(raw_ids), 200):
-            _forget(connection, raw_ids[start : start + 200])
+        insert_absent(connection, listing_state, {"name": _STATE, "last_event": 0})
+        if connection.scalar(sa.select(listing_state.c.last_event).where(here).with_for_update()) != last:
+            return False
+        for start in range(0, len(raw_ids), _CHUNK):
+            _forget(connection, raw_ids[start : start + _CHUNK])
         if rows:
             connection.execute(sa.insert(observation), [row for row, _ in rows])
         outlines = [regions.region_rows(shape, row["row"]) for row, shape in rows if shape is not None]
@@ -174,9 +246,8 @@ def _write(session: Session, raw_ids: list[str], rows: list[Any], newest: int) -
             every = [r for outline in outlines for r in outline[which]]
             if every:
                 connection.execute(sa.insert(table), every)
-        here = listing_state.c.name == _STATE
-        if not connection.execute(sa.update(listing_state).where(here).values(last_event=newest)).rowcount:
-            connection.execute(sa.insert(listing_state).values(name=_STATE, last_event=newest))
+        connection.execute(sa.update(listing_state).where(here).values(last_event=newest))
+    return True
 
 
 def _forget(connection: sa.Connection, raw_ids: list[str]) -> None:

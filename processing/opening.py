@@ -9,13 +9,15 @@ from datamodel.config import Config
 from datamodel.context import SERVICE_ACCOUNT, Caller
 from datamodel.session import Session
 from processing.classes import TABLES
+from processing.listing import refresh
 
 A_DAY_S = 86400.0
 
 
 def open_archive(config: Config) -> Archive:
-    """An archive with all its tables; made where there is none yet."""
+    """An archive with all its tables, made where there is none yet; what it lists follows what is judged."""
     archive = Archive(config)
+    archive.listeners.append(refresh)
     archive.prepare(TABLES)
     archive.store.sweep(A_DAY_S)
     archive.add_account(SERVICE_ACCOUNT)

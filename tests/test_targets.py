@@ -27,7 +27,6 @@ from processing.dome_flat_frame import DomeFlatFrame
 from processing.hot_pixel_map import HotPixelMap
 from processing.ingest import ingest
 from processing.keys import keys_of_raw
-from processing.listing import refresh
 from processing.opening import operator
 from processing.plan import Planner
 from processing.read_noise import ReadNoise
@@ -234,12 +233,10 @@ def test_obscore_lists_a_reduced_frame_for_exactly_the_exposures_whose_plan_has_
     for frame in biases:
         frame.is_valid = 0
         frame.commit()
-    refresh(session)
     assert listed() == complete() < {r.object_id for r in RawScienceFrame.select_all()}
     for frame in biases:
         frame.is_valid = 1
         frame.commit()
-    refresh(session)
     assert listed() == complete() == {r.object_id for r in RawScienceFrame.select_all()}
     assert len(RawDomeFlatFrame.select_all()) > 0
 
