@@ -104,3 +104,12 @@ def test_empty_and_unknown_parameters_say_nothing() -> None:
 def test_maxrec_of_nothing_is_allowed_and_the_limit_holds() -> None:
     assert asked(("MAXREC", "0")).maxrec == 0
     assert asked(("MAXREC", "5000000")).maxrec == 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("POS", "CIRCLE 1 2 3"), ("BAND", "1"), ("ID", "x"), ("POL", "I")]
+)
+def test_a_parameter_is_repeated_fifty_times_at_the_most(name: str, value: str) -> None:
+    asked(*[(name, value)] * 50)
+    with pytest.raises(UsageError, match=f"{name} is given 51 times, expected 50 times at the most"):
+        asked(*[(name, value)] * 51)

@@ -60,6 +60,9 @@ NAMES: Mapping[str, str] = {
 ANY_CASE: Mapping[str, str] = {"ID": "obs_publisher_did", "FORMAT": "access_format"}
 """Parameters that are compared with a column whatever the case."""
 
+MAX_VALUES = 50
+"""A parameter may be repeated so often; each value is one more condition on every observation."""
+
 POLARISATIONS = ("I", "Q", "U", "V", "RR", "LL", "RL", "LR", "XX", "YY", "XY", "YX", "POLI", "POLA")
 PRODUCT_TYPES = ("image", "cube")
 CALIBRATION_LEVELS = ("0", "1", "2", "3", "4")
@@ -112,7 +115,10 @@ def read(parameters: Parameters, config: Config) -> SiaQuery:
     """
 
     def values(name: str) -> list[str]:
-        return [given.strip() for given in parameters.all(name)]
+        given = parameters.all(name)
+        if len(given) > MAX_VALUES:
+            raise UsageError(f"{name} is given {len(given)} times, expected {MAX_VALUES} times at the most")
+        return [value.strip() for value in given]
 
     intervals = {name: tuple(interval(name, v) for v in values(name)) for name in AXES}
     words = {name: tuple(values(name)) for name in (*NAMES, *ANY_CASE)}
