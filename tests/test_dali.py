@@ -142,3 +142,25 @@ def test_only_a_trusted_proxy_says_from_which_address_one_asks(
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     with app.test_request_context(environ_base={"REMOTE_ADDR": peer}, headers=headers):
         assert dali.who_asks(flask.request) == f"address {who}"
+
+
+@pytest.mark.parametrize("wrong", ["%E9", "%C3", "%ff%fe", "%C3%28", "%ED%A0%80"])
+def test_bytes_that_are_not_utf_8_are_refused_by_the_name_of_their_parameter(wrong: str) -> None:
+    pairs = f"LANG=ADQL&QUERY=%C3%A9{wrong}&x=%C3%A9"
+    with pytest.raises(UsageError, match="'QUERY' holds bytes that are not UTF-8"):
+        read(query_string=pairs)
+    with pytest.raises(UsageError, match="'QUERY' holds bytes that are not UTF-8"):
+        read(method="POST", data=pairs, content_type="application/x-www-form-urlencoded")
+
+
+@pytest.mark.parametrize("place", ["url", "form", "multipart"])
+def test_bytes_that_are_not_utf_8_and_not_encoded_either_are_refused(place: str) -> None:
+    raw = b"QUERY=\xe9"
+    part = b'--x\r\nContent-Disposition: form-data; name="QUERY"\r\n\r\n\xe9\r\n--x--\r\n'
+    sent = {
+        "url": {"environ_overrides": {"QUERY_STRING": raw.decode("latin-1")}},
+        "form": {"method": "POST", "data": raw, "content_type": "application/x-www-form-urlencoded"},
+        "multipart": {"method": "POST", "data": part, "content_type": "multipart/form-data; boundary=x"},
+    }
+    with pytest.raises(UsageError, match="'QUERY' holds bytes that are not UTF-8"):
+        read(**sent[place])

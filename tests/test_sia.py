@@ -208,3 +208,13 @@ def test_pyvo_tells_people_what_was_wrong(url: str) -> None:
     service = pyvo.dal.SIA2Service(f"{url}/sia2")
     with pytest.raises(pyvo.DALQueryError, match="UsageFault: DPTYPE 'spectrum'"):
         service.search(data_type="spectrum")
+
+
+def test_an_answer_says_where_it_comes_from_and_what_was_asked(client: FlaskClient) -> None:
+    answer = client.get("/sia2/query", query_string={"POS": H_PERSEI, "maxrec": 1})
+    infos = {info.name: info.value for info in document(answer.data).resources[0].infos}
+    assert infos["standardID"] == "ivo://ivoa.net/std/SIA#query-2.0"
+    assert infos["server_software"].startswith("vo-server/")
+    assert infos["publisher"] == "A live archive"
+    assert infos["request_date"].endswith("Z")
+    assert infos["query"] == "POS=CIRCLE+34.75+57.13+0.5&MAXREC=1"

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import unquote_plus, unquote_to_bytes, urlencode
 
 import flask
 
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import UsageError
+from vo_server import __version__
 from vo_server.errors import Told
 from vo_server.formats import votable
-from vo_server.site import archive
+from vo_server.site import archive, base_url
 
 VOTABLE_MIME = "application/x-votable+xml"
 SHOWN_CHARACTERS = 100
@@ -63,6 +65,10 @@ class Parameters:
             raise UsageError(f"{name} is given {len(found)} times, expected once")
         return found[0] if found else None
 
+    def written(self) -> str:
+        """All of them, urlencoded, as a request for the same could be written."""
+        return urlencode(self.values)
+
     def maxrec(self, default: int, limit: int) -> int:
         """How many rows the answer may have (DALI 1.1 section 3.4.4); 0 asks for the columns alone.
 
@@ -110,7 +116,14 @@ def read(request: flask.Request) -> Parameters:
     UsageError
         A value can have no meaning.
     """
-    return Parameters.of([*request.args.items(multi=True), *request.form.items(multi=True)])
+    _check_utf8(request.query_string)
+    if request.mimetype == "application/x-www-form-urlencoded":
+        _check_utf8(request.get_data())
+    form = [*request.form.items(multi=True)]
+    for name, value in form if request.mimetype == "multipart/form-data" else ():
+        if "\ufffd" in f"{name}{value}":  # stands where bytes of a part could not be read
+            raise _no_utf8(name)
+    return Parameters.of([*request.args.items(multi=True), *form])
 
 
 def caller_of(request: flask.Request) -> Caller:
@@ -145,3 +158,61 @@ def shown(text: str) -> str:
 
 def _listed(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _check_utf8(encoded: bytes) -> None:
+    """Refuse urlencoded parameters in which something is not UTF-8."""
+    if _is_utf8(encoded):
+        return
+    for pair in encoded.split(b"&"):
+        if not _is_utf8(pair):
+            raise _no_utf8(unquote_plus(pair.partition(b"=")[0].decode("ascii", "replace")))
+
+
+def _is_utf8(encoded: bytes) -> bool:
+    try:
+        unquote_to_bytes(encoded).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _no_utf8(name: str) -> UsageError:
+    return UsageError(f"{shown(name)} holds bytes that are not UTF-8, expected text in UTF-8")
+
+
+def resources(title: str, path: str, names: Iterable[str]) -> flask.Response:
+    """What the root of a service says to people: which resources there are.
+
+    Parameters
+    ----------
+    title
+        Of the service.
+    path
+        Of its root, such as ``/tap``.
+    names
+        Of its resources, which follow the path.
+    """
+    url = base_url(archive().config) + path
+    listed = "".join(f"{url}/{name}\n" for name in names)
+    return flask.Response(f"{title} service; its resources:\n{listed}", mimetype="text/plain")
+
+
+def origin(standard: str, query: str) -> list[votable.Info]:
+    """What a document says of where it comes from (DALI 1.1 section 4.4.3, and the note on data origin).
+
+    Parameters
+    ----------
+    standard
+        Identifier of the standard that the service speaks.
+    query
+        What was asked for, in the words of that standard.
+    """
+    opened = archive()
+    return [
+        ("standardID", standard),
+        ("server_software", f"vo-server/{__version__}"),
+        ("publisher", opened.config.title),
+        ("request_date", f"{opened.clock().isoformat(timespec='seconds')}Z"),
+        ("query", query),
+    ]

@@ -25,7 +25,8 @@ def query() -> Response:
     """The images and cubes that were asked for, one row each, made or not."""
     opened = archive()
     config = opened.config
-    asked = read(dali.read(flask.request), config)
+    parameters = dali.read(flask.request)
+    asked = read(parameters, config)
     if flask.request.method == "HEAD":
         asked = replace(asked, maxrec=0)
     table = obscore(config)
@@ -38,7 +39,7 @@ def query() -> Response:
         lambda cancelled: run(cancelled=cancelled),
         asked.format,
         "sia2",
-        infos=[("standardID", capability.STANDARD)],
+        infos=dali.origin(capability.STANDARD, parameters.written()),
         resource_extras=descriptors.datalink(links_url(config)) + capability.self_description(config),
         table_name="obscore",
         description=table.description,
@@ -55,6 +56,12 @@ def capabilities() -> Response:
 def availability() -> Response:
     """That it is up."""
     return vosi.availability_document(up_since())
+
+
+@blueprint.get("/")
+def root() -> Response:
+    """Say to people which resources there are."""
+    return dali.resources("SIA 2.0", "/sia2", ("query", "capabilities", "availability"))
 
 
 def _error_document(what: Told) -> Response:

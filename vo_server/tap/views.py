@@ -6,10 +6,8 @@ from functools import partial
 from flask import Blueprint, Response, request
 
 from datamodel import tap_schema
-from datamodel.archive import Archive
 from datamodel.errors import NotFoundError, nearest
-from vo_server import __version__, answers, dali, errors, site, vosi
-from vo_server.formats.votable import Info
+from vo_server import answers, dali, errors, site, vosi
 from vo_server.tap import parameters, query
 from vo_server.tap.capability import STANDARD_ID, table_access
 
@@ -27,7 +25,7 @@ def sync() -> Response:
     if request.method == "HEAD":
         asked = replace(asked, maxrec=0)
     run = partial(query.run, archive, dali.caller_of(request), asked)
-    return answers.query(archive, run, asked.format, "result", infos=_infos(archive, asked))
+    return answers.query(archive, run, asked.format, "result", infos=dali.origin(STANDARD_ID, asked.text))
 
 
 @blueprint.get("/capabilities")
@@ -72,9 +70,7 @@ def asynchronous(_rest: str = "") -> Response:
 @blueprint.get("/")
 def root() -> Response:
     """Say to people which resources there are."""
-    url = f"{site.base_url(site.archive().config)}/tap"
-    listed = "".join(f"{url}/{name}\n" for name in RESOURCES)
-    return Response(f"TAP 1.1 service; its resources:\n{listed}", mimetype="text/plain")
+    return dali.resources("TAP 1.1", "/tap", RESOURCES)
 
 
 @blueprint.get("/<path:rest>")
@@ -82,14 +78,3 @@ def elsewhere(rest: str) -> Response:
     """Say in the form of TAP that there is no such resource."""
     listed = ", ".join(f"/tap/{name}" for name in RESOURCES)
     raise NotFoundError(f"there is no resource {dali.shown('/tap/' + rest)}; there are {listed}")
-
-
-def _infos(archive: Archive, asked: parameters.TapQuery) -> list[Info]:
-    """What the document says of its origin."""
-    return [
-        ("standardID", STANDARD_ID),
-        ("server_software", f"vo-server/{__version__}"),
-        ("publisher", archive.config.title),
-        ("request_date", f"{archive.clock().isoformat(timespec='seconds')}Z"),
-        ("query", asked.text),
-    ]
