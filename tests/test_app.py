@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import flask
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.exceptions import default_exceptions
 
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.context import Caller
 from datamodel.errors import (
     ArchiveError,
     BusyError,
@@ -26,6 +29,17 @@ from vo_server import errors, site
 from vo_server.app import MAX_BODY_BYTES, create_app
 from vo_server.tap.tap_schema import tables, update_tap_schema
 
+EXPOSED = {
+    *(
+        "Location",
+        "Content-Disposition",
+        "Content-Length",
+        "Content-Location",
+        "Content-Range",
+        "Accept-Ranges",
+    ),
+    *("ETag", "Link", "Retry-After", "WWW-Authenticate", "VO-Status", "VO-Made", "VO-Reasons"),
+}
 LINKS = re.compile(rb"https?://[^\s<\"']+")
 
 
@@ -123,7 +137,7 @@ def test_pages_of_other_sites_may_read_every_answer(client: FlaskClient) -> None
         headers = client.get(url).headers
         assert headers["Access-Control-Allow-Origin"] == "*"
         exposed = {name.strip() for name in headers["Access-Control-Expose-Headers"].split(",")}
-        assert exposed == {"Location", "Content-Disposition", "WWW-Authenticate", "Retry-After"}
+        assert exposed == EXPOSED
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
@@ -131,6 +145,8 @@ def test_a_browser_is_told_beforehand_what_it_may_send(client: FlaskClient) -> N
     response = client.options("/tap/sync", headers={"Origin": "https://x.example"})
     assert response.status_code == 200
     assert "POST" in response.headers["Access-Control-Allow-Methods"]
+    allowed = {h.strip() for h in response.headers["Access-Control-Allow-Headers"].split(",")}
+    assert {"Range", "If-Range", "If-None-Match", "Content-Type"} <= allowed
     assert "Access-Control-Allow-Credentials" not in response.headers
 
 
@@ -240,3 +256,63 @@ def test_each_application_serves_its_own_archive(unasked: Archive, client: Flask
         assert "http://127.0.0.1:81/tap" in second.get("/tap/capabilities").text
     finally:
         other.close()
+
+
+@pytest.mark.parametrize("path", ["/perseus/tap/availability", "/tap/availability"])
+def test_a_proxy_may_take_the_path_of_the_base_url_away_or_leave_it(unasked: Archive, path: str) -> None:
+    unasked.config = replace(unasked.config, base_url="http://localhost/perseus")
+    client = create_app(unasked).test_client()
+    assert client.get(path).status_code == 200
+    page = client.get(path.replace("tap", "nowhere"), headers={"Accept": "text/html"})
+    assert 'href="/perseus/static/' in page.text
+
+
+@pytest.mark.parametrize(
+    ("url", "asked", "inner", "outer"),
+    [
+        ("", "/tap", "/tap", "/x"),
+        ("http://localhost/perseus/", "/perseus/tap", "/tap", "/perseus/x"),
+        ("http://localhost/perseus", "/tap", "/tap", "/perseus/x"),
+        ("http://localhost/perseus", "/perseus", "/", "/perseus/x"),
+        ("http://localhost/perseus", "/perseus/", "/", "/perseus/x"),
+        ("http://localhost/perseus", "/perseust/tap", "/perseust/tap", "/perseus/x"),
+    ],
+)
+def test_paths_inside_begin_after_the_path_of_the_base_url(
+    unasked: Archive, url: str, asked: str, inner: str, outer: str
+) -> None:
+    unasked.config = replace(unasked.config, base_url=url)
+    app = create_app(unasked)
+    app.add_url_rule("/x", "x")
+    seen: list[tuple[str, str]] = []
+    app.before_request(lambda: seen.append((flask.request.path, flask.url_for("x"))))
+    app.test_client().get(asked)
+    assert seen == [(inner, outer)]
+
+
+def test_answers_for_those_who_are_logged_in_are_private(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not client.get("/tap/availability").cache_control.private
+    monkeypatch.setattr("vo_server.dali.caller_of", lambda _request: Caller("A"))
+    for url in ("/tap/availability", "/sia2/capabilities", "/tap/nowhere", "/nowhere"):
+        told = client.get(url).cache_control
+        assert (told.private, told.public) == (True, False)
+
+
+@pytest.mark.parametrize(("method", "url", "status"), [("GET", "/nowhere", 404), ("PUT", "/tap/sync", 405)])
+def test_what_is_not_there_is_told_in_our_own_words(
+    client: FlaskClient, method: str, url: str, status: int
+) -> None:
+    response = client.open(url, method=method)
+    assert response.status_code == status
+    assert "address" in response.text
+    assert default_exceptions[status].description not in response.text
+
+
+@pytest.mark.parametrize("service", ["/tap", "/sia2"])
+def test_the_root_of_a_service_lists_resources_that_are_there(client: FlaskClient, service: str) -> None:
+    listed = client.get(service).text.splitlines()[1:]
+    assert f"http://127.0.0.1:8000{service}/capabilities" in listed
+    assert all(url.startswith(f"http://127.0.0.1:8000{service}/") for url in listed)
+    assert all(client.options(url).status_code == 200 for url in listed)

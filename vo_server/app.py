@@ -1,17 +1,23 @@
 """Which URL is whose: the application with all its protocols, over one open archive."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import flask
 from flask import Flask, Response
 
 from datamodel.archive import Archive
 from datamodel.errors import UsageError
-from vo_server import errors, site
+from vo_server import dali, errors, site
 from vo_server.data.views import blueprint as data
 from vo_server.datalink.views import blueprint as datalink
 from vo_server.sia.views import blueprint as sia
 from vo_server.tap.views import blueprint as tap
 from vo_server.web.views import blueprint as web
 from vo_server.web.views import error_page
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 BLUEPRINTS = (web, tap, sia, datalink, data)
 
@@ -20,14 +26,17 @@ MAX_BODY_BYTES = 4 << 20
 
 HEADERS = {
     "Access-Control-Allow-Origin": "*",
-    "Access-Control-Expose-Headers": "Location, Content-Disposition, WWW-Authenticate, Retry-After",
+    "Access-Control-Expose-Headers": (
+        "Accept-Ranges, Content-Disposition, Content-Length, Content-Location, Content-Range, ETag, Link, Location, "
+        "Retry-After, VO-Made, VO-Reasons, VO-Status, WWW-Authenticate"
+    ),
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer: pages of other sites may read it, and no browser guesses what it is."""
 
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
-    "Access-Control-Allow-Headers": "Accept, Content-Type, Range, If-None-Match, If-Modified-Since",
+    "Access-Control-Allow-Headers": "Accept, Content-Type, If-Modified-Since, If-None-Match, If-Range, Range",
     "Access-Control-Max-Age": "86400",
 }
 
@@ -50,7 +59,31 @@ def create_app(archive: Archive) -> Flask:
     app.register_error_handler(Exception, errors.handler(_show_error))
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.wsgi_app = Mounted(app.wsgi_app, site.mount(archive.config))  # type: ignore[method-assign]
     return app
+
+
+class Mounted:
+    """An application below the path of the base URL, whether or not a proxy in front takes the path away.
+
+    Parameters
+    ----------
+    application
+        Knows nothing of the path but from ``SCRIPT_NAME``.
+    path
+        Such as ``/perseus``; empty for none.
+    """
+
+    def __init__(self, application: "WSGIApplication", path: str) -> None:
+        self.application = application
+        self.path = path
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """See PEP 3333."""
+        asked = environ.get("PATH_INFO", "")
+        if self.path and f"{asked}/".startswith(f"{self.path}/"):
+            asked = asked[len(self.path) :] or "/"
+        return self.application({**environ, "SCRIPT_NAME": self.path, "PATH_INFO": asked}, start_response)
 
 
 def _refuse_strangers(archive: Archive) -> flask.typing.BeforeRequestCallable:
@@ -75,6 +108,9 @@ def _show_error(what: errors.Told) -> Response:
 def _finish(response: Response) -> Response:
     response.headers.update(HEADERS)
     response.vary.update(("Accept", "Authorization"))
+    if dali.caller_of(flask.request).user:
+        response.cache_control.public = False
+        response.cache_control.private = True
     if flask.request.method == "OPTIONS":
         response.headers.update(PREFLIGHT_HEADERS)
     return response

@@ -39,6 +39,16 @@ Whatever is not in the table, `DataLostError` included, is the archive's own fau
 """
 
 
+OWN_WORDS: dict[int, str] = {
+    400: "the request cannot be understood, expected one as HTTP/1.1 writes it",
+    404: "there is nothing at this address; the front page says what is here",
+    405: "this address is not asked in that way; the header Allow names the methods it has",
+    413: "the request is longer than the 4 MiB that this server reads",
+    416: "the range that is asked for is not within the file",
+}
+"""What is said where Flask found the fault."""
+
+
 @dataclass(frozen=True)
 class Told:
     """What a caller is told of an error.
@@ -98,7 +108,8 @@ def plain(what: Told) -> Response:
 def _of_http(error: HTTPException) -> Told:
     body_headers = {"content-type", "content-length"}
     headers = {k: v for k, v in error.get_headers() if k.lower() not in body_headers}
-    return Told(error.code or 500, error.description or error.name, headers)
+    status = error.code or 500
+    return Told(status, OWN_WORDS.get(status) or error.description or error.name, headers)
 
 
 def _bug(error: Exception) -> Told:

@@ -43,6 +43,11 @@ def base_url(config: Config) -> str:
     return f"http://{bracketed}:{config.port}"
 
 
+def mount(config: Config) -> str:
+    """The path of the base URL, which all paths of the server follow; empty, or such as ``/perseus``."""
+    return urlsplit(base_url(config)).path
+
+
 def trusted_hosts(config: Config) -> frozenset[str]:
     """The host names, without ports, under which requests are accepted.
 
