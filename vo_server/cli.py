@@ -116,7 +116,18 @@ def _asked(parsed: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
 
 
 def _serve(config: Config, parsed: argparse.Namespace) -> int:
+    _require_archive(config)
     return serve(config)
+
+
+def _require_archive(config: Config) -> None:
+    """Raises `UsageError` where opening would begin an empty archive; looks only, makes nothing."""
+    own_database = () if config.database_url else (config.archive / "archive.sqlite",)
+    if not all(path.exists() for path in (config.archive / "files", *own_database)):
+        raise UsageError(
+            f"there is no archive at '{config.archive}'; expected the folder of one that was begun with "
+            f"'vo-server ingest --archive {config.archive} PATH' or 'vo-server demo'"
+        )
 
 
 def _demo(config: Config, parsed: argparse.Namespace) -> int:
