@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import html5lib
@@ -97,15 +98,15 @@ def test_the_front_asks_the_database_little(client: FlaskClient, observatory: Ar
     assert len(sent) < 10
 
 
-def test_pages_stay_under_the_path_that_the_archive_is_mounted_at(
-    client: FlaskClient, raw: RawScienceFrame
-) -> None:
-    mounted = "http://127.0.0.1:8000/somewhere/"
-    for path in ("/", f"/object/{raw.object_id}"):
-        soup = BeautifulSoup(client.get(path, base_url=mounted).text, "html.parser")
+def test_pages_stay_under_the_path_of_the_base_url(observatory: Archive, raw: RawScienceFrame) -> None:
+    observatory.config = replace(observatory.config, base_url="http://127.0.0.1:8000/somewhere")
+    mounted = create_app(observatory).test_client()
+    for path in ("/somewhere/", f"/somewhere/object/{raw.object_id}"):
+        soup = BeautifulSoup(mounted.get(path).text, "html.parser")
         urls = [tag.get("href") or tag.get("src") for tag in soup.find_all(["a", "link", "img"])]
+        assert len(urls) > 5
         assert [url for url in urls if not url.startswith(("/somewhere/", "#", "https://"))] == []
-    assert "Disallow: /somewhere/target" in client.get("/robots.txt", base_url=mounted).text
+    assert "Disallow: /somewhere/target" in mounted.get("/robots.txt").text
 
 
 def test_every_link_on_the_front_leads_somewhere(client: FlaskClient) -> None:
@@ -150,6 +151,32 @@ def test_the_page_of_a_product_shows_its_past_its_future_and_the_reasons(
     assert "obsolete:raw_bias_frames" in soup.select_one(".reasons").text
 
 
+def test_what_is_no_input_has_no_users_and_what_has_no_data_no_links(
+    client: FlaskClient, raw: RawScienceFrame
+) -> None:
+    chip = page(client, f"/object/{raw.chip.object_id}")
+    frame = page(client, f"/object/{raw.object_id}")
+    assert not chip.find(id="users")
+    assert "DataLink" not in chip.text
+    assert frame.find(id="users")
+    belongs = page(client, frame.find("a", string=re.compile("DataLink"))["href"])
+    assert raw.object_id in belongs.find("a", string=re.compile("RawScienceFrame"))["href"]
+
+
+def test_codes_are_said_in_words_and_digests_stand_last(client: FlaskClient, raw: RawScienceFrame) -> None:
+    client.get(f"/target/HotPixelMap/{raw.object_id}")
+    bias = page(client, f"/object/{BiasFrame.select_all()[0].object_id}")
+    system = {row.th.text: row.td.text for row in bias.find("h2", string="System").parent.select("tbody tr")}
+    assert system["privileges"] == "4 World"
+    assert system["is_valid"] == "1 good"
+    assert system["process_status"] == "7 made, verified, compared"
+    assert system["quality_flags"] == "0 none"
+    assert {"recipe_digest", "derivation_key", "file_sha256", "content_digest"} <= set(system)
+    assert [h.text for h in bias.find_all("h2")][-1] == "System"
+    frame = page(client, f"/object/{raw.object_id}")
+    assert "CRVAL1" in frame.find("details").text
+
+
 def test_unknown_and_hidden_objects_are_the_same(client: FlaskClient, observatory: Archive) -> None:
     with Session(observatory, operator(observatory).at(level=1)):
         hidden = RawBiasFrame(obs_id="secret")
@@ -182,7 +209,7 @@ def test_pictures_are_small_and_are_kept_by_browsers(client: FlaskClient, raw: R
 
 def test_robots_are_asked_to_stay_away_from_what_would_be_made(client: FlaskClient) -> None:
     lines = client.get("/robots.txt").text.splitlines()
-    kept = {"/target", "/data", "/object", "/tap", "/sia2", "/datalink"}
+    kept = {"/target", "/data", "/object", "/tap", "/sia2", "/datalink", "/links"}
     assert {f"Disallow: {path}" for path in kept} <= set(lines)
 
 

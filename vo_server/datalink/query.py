@@ -1,6 +1,6 @@
 """What belongs to an observation? One link for the data, their past, their future and their page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -65,14 +65,19 @@ class Link:
 
 def links(archive: Archive, caller: Caller, query: LinksQuery) -> Rows:
     """The rows of all identifiers, those of one together; nothing is made."""
-    with Session(archive, caller) as session:
-        asked = _Asked(session, query.ids)
-        found = [link for did in query.ids for link in asked.links(did)]
     schema = pa.schema([(c.name, c.datatype.arrow) for c in COLUMNS])
-    columns = list(zip(*map(astuple, found), strict=True)) or [()] * len(COLUMNS)
+    rows = map(astuple, found(archive, caller, query.ids))
+    columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
     return Rows(COLUMNS, iter([batch]), overflow=query.overflow)
+
+
+def found(archive: Archive, caller: Caller, ids: Sequence[str]) -> list[Link]:
+    """The links of identifiers, those of one together."""
+    with Session(archive, caller) as session:
+        asked = _Asked(session, ids)
+        return [link for did in ids for link in asked.links(did)]
 
 
 class _Asked:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from datamodel.attributes import Attribute, all_classes, is_current
@@ -10,17 +9,23 @@ from datamodel.frames import RawScienceFrame
 from datamodel.session import current
 from datamodel.state import Restricted
 from processing.classes import TARGET_CLASSES
-from processing.declarations import flag_names
+from processing.declarations import flag_names, flags
 from processing.keys import keys_of_raw
 from processing.plan import Planner
 from processing.reasons import Reason
 from processing.site import instruments_of
 from processing.target import ProcessTarget
+from vo_server.web.values import LONG, group, said
 
 SHOWN_MEMBERS = 50
 """Members of a list, and users of an object, that a page shows at the most."""
 
-_GROUPS = {"value": "Values", "parameter": "Process parameters", "system": "System"}
+STATUSES = {
+    "ok": "It is up to date: making it again would change nothing.",
+    "outdated": "Made again it would be another:",
+    "missing": "It cannot be made.",
+    "to be built": "It is made when it is asked for.",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,11 @@ class Value:
     text: str
     unit: str
     doc: str
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it would push all others from the page."""
+        return len(self.text) > LONG
 
 
 @dataclass(frozen=True)
@@ -63,8 +73,12 @@ class Facts:
     ----------
     groups
         Values by the title of the group.
-    status
-        ``ok``, ``outdated``, ...; empty for what cannot be made.
+    status, told
+        ``ok``, ``outdated``, ... and the same in a sentence; empty for what cannot be made.
+    flags
+        What the system found fault with, in sentences.
+    used_by
+        None for what is no input of anything.
     """
 
     product: Any
@@ -73,10 +87,11 @@ class Facts:
     title: str
     groups: dict[str, list[Value]]
     status: str
+    told: str
     reasons: tuple[Reason, ...]
     flags: list[str]
     made_from: list[Linked]
-    used_by: list[Linked]
+    used_by: list[Linked] | None
     related: list[Related]
 
 
@@ -96,33 +111,33 @@ def facts_of(product: Any) -> Facts:
         title(product),
         _groups(product),
         status,
+        STATUSES.get(status, ""),
         reasons,
-        flag_names(cls, product.quality_flags or 0),
+        [flags(cls)[name].doc for name in flag_names(cls, product.quality_flags or 0)],
         list(_made_from(product)),
-        list(_used_by(product)),
+        list(_used_by(product)) if _uses(cls) else None,
         list(_related(product, planner)),
     )
 
 
 def title(product: Any) -> str:
-    """What people call the object."""
-    names = [getattr(product, "name", None), getattr(product, "obs_id", None)]
+    """What people call the object: its name, or its exposure with chip and filter."""
+    raw = getattr(product, "raw", None)
+    names = [getattr(product, "name", None), getattr(product, "obs_id", None) or getattr(raw, "obs_id", None)]
     links = (getattr(product, role, None) for role in ("chip", "filter"))
     names += [getattr(link, "name", None) for link in links]
     return " · ".join(str(name) for name in names if name) or product.object_id
 
 
 def _groups(product: Any) -> dict[str, list[Value]]:
-    groups: dict[str, list[Value]] = {name: [] for name in _GROUPS.values()}
+    groups: dict[str, list[Value]] = {"Values": [], "Process parameters": [], "System": []}
     for attribute in type(product).__attributes__.values():
-        group = _GROUPS.get(attribute.kind)
-        if group is None or attribute.many:
+        heading = group(attribute)
+        if not heading or attribute.many:
             continue
         value = getattr(product, attribute.name)
-        if attribute.is_link:
-            groups[group] += _of_link(attribute, value)
-        else:
-            groups[group].append(_value(attribute, value))
+        shown = _of_link(attribute, value) if attribute.is_link else [_value(product, attribute)]
+        groups[heading] += shown
     return {name: values for name, values in groups.items() if values}
 
 
@@ -132,27 +147,13 @@ def _of_link(attribute: Attribute, value: Any) -> list[Value]:
         return []
     if type(value).natural_key:
         return [Value(attribute.name, str(getattr(value, type(value).natural_key)), "", attribute.doc)]
-    own = type(value).__own__
-    return [
-        _value(each, getattr(value, name), f"{attribute.name}.")
-        for name, each in own.items()
-        if not each.is_link and not each.many
-    ]
+    own = type(value).__own__.values()
+    return [_value(value, each, f"{attribute.name}.") for each in own if not each.is_link and not each.many]
 
 
-def _value(attribute: Attribute, value: Any, prefix: str = "") -> Value:
-    return Value(prefix + attribute.name, text(value), attribute.unit or "", attribute.doc)
-
-
-def text(value: Any) -> str:
-    """A value for people: enough digits, instants in UTC, nothing for None."""
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.10g}"
-    if isinstance(value, datetime):
-        return f"{value.isoformat(sep=' ', timespec='seconds')} UTC"
-    return str(value)
+def _value(holder: Any, attribute: Attribute, prefix: str = "") -> Value:
+    shown = said(holder, attribute.name, getattr(holder, attribute.name))
+    return Value(prefix + attribute.name.lstrip("_"), shown, attribute.unit or "", attribute.doc)
 
 
 def _made_from(product: Any) -> Iterator[Linked]:
@@ -172,17 +173,24 @@ def _linked(attribute: Attribute, other: Any) -> Linked:
     return Linked(attribute.name, attribute.doc, type(other).__name__, other.object_id, title(other))
 
 
+def _uses(cls: Any) -> list[tuple[Any, Attribute]]:
+    """The roles that an object of a class can have, each with the class that gives it."""
+    return [
+        (user, attribute)
+        for user in all_classes()
+        if is_current(user)
+        for attribute in user.__own__.values()
+        if attribute.kind == "role" and issubclass(cls, attribute.target_class())
+    ]
+
+
 def _used_by(product: Any) -> Iterator[Linked]:
     """The visible objects that have this one in a role."""
-    for cls in all_classes():
-        for attribute in cls.__own__.values():
-            fits = attribute.kind == "role" and isinstance(product, attribute.target_class())
-            if not fits or not is_current(cls):
-                continue
-            path = getattr(cls, attribute.name)
-            query = path.contains(product) if attribute.many else path == product
-            for user in query.order_by("-creation_date").limit(SHOWN_MEMBERS):
-                yield Linked(attribute.name, attribute.doc, type(user).__name__, user.object_id, title(user))
+    for cls, attribute in _uses(type(product)):
+        path = getattr(cls, attribute.name)
+        query = path.contains(product) if attribute.many else path == product
+        for user in query.order_by("-creation_date").limit(SHOWN_MEMBERS):
+            yield Linked(attribute.name, attribute.doc, type(user).__name__, user.object_id, title(user))
 
 
 def _related(product: Any, planner: Planner) -> Iterator[Related]:

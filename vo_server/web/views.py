@@ -7,7 +7,6 @@ import flask
 from flask import Blueprint, Response, render_template
 
 from datamodel.archive import Archive
-from datamodel.context import LEVELS
 from datamodel.dataobject import DataObject
 from datamodel.errors import NotFoundError
 from datamodel.frames import BaseFrame
@@ -17,12 +16,15 @@ from processing.fits_reading import read_image
 from registry.identifiers import object_did, target_did
 from vo_server import errors
 from vo_server.dali import caller_of
+from vo_server.datalink.query import found
 from vo_server.errors import Told
+from vo_server.obscore import links_url
 from vo_server.site import archive, base_url
 from vo_server.web import thumbnails
 from vo_server.web.first_steps import RADIUS_DEG, first_steps
 from vo_server.web.front_page import counted, newest
 from vo_server.web.object_page import Facts, facts_of
+from vo_server.web.values import said
 
 blueprint = Blueprint(
     "web", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
@@ -42,7 +44,7 @@ SERVICES = (
     ("Data", "/data/<object_id>", "the file of one object, for ever"),
 )
 
-KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink")
+KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink", "/links")
 
 PICTURES_AT_ONCE = 2
 """A picture needs all pixels of its frame in memory for a moment."""
@@ -89,7 +91,20 @@ def _page(opened: Archive, facts: Facts) -> str:
         has_links=isinstance(product, DataObject),
         has_file=isinstance(product, DataObject) and bool(product.filename),
         has_image=isinstance(product, BaseFrame) and bool(product.filename),
-        level=LEVELS.get(product._privileges, ""),
+        said=said,
+    )
+
+
+@blueprint.get("/links")
+def links() -> str:
+    """What DataLink says of an identifier, for people."""
+    opened, did = archive(), flask.request.args.get("ID", "")
+    return render_template(
+        "links.html",
+        config=opened.config,
+        did=did,
+        links=found(opened, caller_of(flask.request), [did]),
+        links_url=links_url(opened.config),
     )
 
 
