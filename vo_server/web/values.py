@@ -44,7 +44,7 @@ def text(value: Any) -> str:
     if value is None or value == "":
         return "–"
     if isinstance(value, float):
-        return f"{value:.10g}"
+        return f"{value:.12g}"
     if isinstance(value, datetime):
         return f"{value.isoformat(sep=' ', timespec='seconds')} UTC"
     return str(value)
