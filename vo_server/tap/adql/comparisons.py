@@ -1,11 +1,12 @@
 """When may two values be compared, and how?"""
 
 import operator
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.elements import Grouping
 
 from datamodel import sql_functions
 from datamodel.columns import Column
@@ -14,6 +15,10 @@ from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.tree import Comparison
 from vo_server.tap.adql.types import described, literal
 from vo_server.tap.adql.values import Value, derived
+
+Sql = sa.ColumnElement[bool]
+
+_BESIDE = 32
 
 _OPERATORS = {
     "=": operator.eq,
@@ -37,6 +42,21 @@ def condition(
     """A condition as a value of type BOOLEAN, turned round if `negated`."""
     truth = sa.not_(sql) if negated else sql
     return derived(at, truth, Column("", "BOOLEAN"), f"{what} {negated} {extra!r}", parts)
+
+
+class _Together(Grouping[bool]):
+    """Parentheses that are written even where they change nothing."""
+
+    operator = None  # with that of what is inside, SQLAlchemy would take the parentheses away
+    inherit_cache = True
+
+
+def joined(join: Callable[..., Sql], parts: Sequence[Sql]) -> Sql:
+    """Many conditions under one AND or OR, in parentheses of `_BESIDE` each; databases bound the depth of a chain."""
+    while len(parts) > _BESIDE:
+        groups = (parts[i : i + _BESIDE] for i in range(0, len(parts), _BESIDE))
+        parts = [_Together(join(*group)) for group in groups]
+    return join(*parts)
 
 
 def pair(at: Position, left: Value, right: Value, *, ordered: bool = False) -> tuple[Value, Value]:

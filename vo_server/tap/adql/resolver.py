@@ -11,7 +11,7 @@ from datamodel import sql_functions
 from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
 from vo_server.tap.adql import casts, functions, geometry, healpix, tree
-from vo_server.tap.adql.comparisons import compared, condition, pair
+from vo_server.tap.adql.comparisons import compared, condition, joined, pair
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.scope import Scope
 from vo_server.tap.adql.types import (
@@ -171,11 +171,11 @@ class Resolver:
 
     def _every(self, node: tree.Every) -> Value:
         parts = [self.value(c) for c in node.conditions]
-        return condition(node.at, sa.and_(*(p.sql for p in parts)), "AND", parts)
+        return condition(node.at, joined(sa.and_, [p.sql for p in parts]), "AND", parts)
 
     def _some(self, node: tree.Some) -> Value:
         parts = [self.value(c) for c in node.conditions]
-        return condition(node.at, sa.or_(*(p.sql for p in parts)), "OR", parts)
+        return condition(node.at, joined(sa.or_, [p.sql for p in parts]), "OR", parts)
 
     def _subquery(self, node: tree.Subquery) -> Value:
         answer = self._one_column(node.query, "a value")

@@ -101,7 +101,8 @@ def derived(
     values = tuple(parts)
     weight = 1 + copies * sum(v.weight for v in values)
     if weight > MAX_WEIGHT:
-        raise AdqlError(at, "the expression is too large; write it with fewer functions inside functions")
+        shorter = "fewer functions inside functions, or many alternatives as IN (...)"
+        raise AdqlError(at, f"the expression is too large; write it with {shorter}")
     return Value(
         at,
         sql,
