@@ -103,7 +103,8 @@ class Database:
         QueryTimeoutError
             The time was over before the first batch; later, the batches raise it.
         UsageError
-            The database cannot compute the statement: overflow, division by zero, text that is no number, ...
+            The database cannot compute the statement: its numbers overflow, it is too deep or too long, ...
+            Which statements these are differs between databases; ADQL's own functions give NULL instead.
         """
         watch = Watch(seconds, cancelled)
         connection = self.engine.connect()

@@ -270,3 +270,53 @@ def test_whole_numbers_are_exact_up_to_the_ends_of_bigint(database: Database, nu
 def test_whole_numbers_beyond_bigint_are_doubles(database: Database) -> None:
     beyond = f"SELECT {2**63}, - {-(2**63)}, {10**30}, CAST('{2**63}' AS BIGINT) FROM stars WHERE id = 1"
     assert answer(database, beyond) == [(2.0**63, 2.0**63, 1e30, None)]
+
+
+@pytest.mark.parametrize("count", [31, 32, 33, 1100, 3000])
+def test_thousands_of_alternatives_or_conditions_are_one_query(database: Database, count: int) -> None:
+    def found(condition: str) -> list[object]:
+        return answer(database, f"SELECT id FROM stars WHERE {condition} ORDER BY id")
+
+    numbers = range(3, 3 + count)
+    assert found(" OR ".join(f"id = {n}" for n in numbers)) == [3, 4, 5, 6]
+    assert found(" AND ".join(f"id <> {n}" for n in numbers)) == [1, 2]
+    pairs = " OR ".join(f"(id = {n} AND mag > 2)" for n in numbers[:1200])
+    assert found(f"NOT ({pairs})") == [1, 2, 5]
+
+
+NO_NUMBER = (
+    *("1/0", "1.0/0", "1/0.0", "id/0", "mag/0", "ra/(id-id)", "MOD(id, 0)", "MOD(1.5, 0)"),
+    *("SQRT(-1)", "SQRT(0-id)", "LOG(-1)", "LOG(0)", "LOG10(0-ra)", "EXP(1e4)", "ASIN(2)", "ACOS(-2)"),
+    *(
+        "POWER(10, 400)",
+        "POWER(-10, 401)",
+        "POWER(ra, 400)",
+        "POWER(0, -1)",
+        "POWER(-8, 0.5)",
+        "POWER(1e-200, -2)",
+    ),
+)
+
+
+@pytest.mark.parametrize("expression", NO_NUMBER)
+def test_what_is_no_number_is_null_on_every_database(database: Database, expression: str) -> None:
+    translated = translate(f"SELECT {expression} FROM stars WHERE id = 1", CATALOGUE, ANONYMOUS)
+    (batch,) = database.rows(translated.select, translated.columns).batches
+    assert batch.column(0).to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    ("expression", "number"),
+    [
+        ("POWER(10, 308)", 1e308),
+        ("POWER(-10, 307)", -1e307),
+        ("POWER(10, -400)", 0.0),
+        ("POWER(0, 0)", 1.0),
+        ("POWER(0.5, 2000)", 0.0),
+        ("POWER(-2, 3)", -8.0),
+    ],
+)
+def test_what_is_a_number_stays_one_on_every_database(
+    database: Database, expression: str, number: float
+) -> None:
+    assert answer(database, f"SELECT {expression} FROM stars WHERE id = 1") == [pytest.approx(number)]

@@ -28,7 +28,8 @@ Sql = sa.ColumnElement[Any]
 _JUST_BELOW_ZERO = -sys.float_info.min
 _JUST_OUTSIDE = 1.0000000000000002
 _LARGEST_EXPONENT = 709.78
-_SMALLEST_EXPONENT = -745.0
+_SMALLEST_EXPONENT = -744.0
+_HUGE = 1e300
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,19 @@ def _exp(x: Sql) -> Sql:
 
 
 def _power(x: Sql, y: Sql) -> Sql:
+    """NULL where there is no number or none that fits, and 0 where it is too small to be told from that."""
     no_number = sa.or_(sa.and_(x < 0, y != func.floor(y)), sa.and_(x == 0, y < 0))
-    return sa.case((sa.not_(no_number), func.power(x, y)))
+    bounded = sql_functions.Least(sql_functions.Greatest(y, _real(-_HUGE)), _real(_HUGE))
+    exponent = _op(bounded, "*", func.ln(func.nullif(func.abs(x), _real(0.0))))
+    return sa.case(
+        (sa.or_(no_number, exponent > _LARGEST_EXPONENT), _real_null()),
+        (exponent < _SMALLEST_EXPONENT, _real(0.0)),
+        else_=func.power(x, y),
+    )
+
+
+def _real_null() -> Sql:
+    return sa.cast(sa.null(), sa.Double(53))
 
 
 def _remainder(x: Sql, y: Sql) -> Sql:
@@ -146,7 +158,7 @@ FUNCTIONS: dict[str, Function] = {
     "EXP": Function("number", _exp, _plain, 2),
     "LOG": Function("number", lambda x: func.ln(_above(x, 0.0)), _plain),
     "LOG10": Function("number", lambda x: func.log10(_above(x, 0.0)), _plain),
-    "POWER": Function("number", _power, _raised_unit, 4),
+    "POWER": Function("number", _power, _raised_unit, 6),
     "PI": Function("number", func.pi, _plain),
     "RAND": Function("number", lambda *_: sql_functions.Random(), _plain),
     "DEGREES": Function("number", func.degrees, _degrees),
