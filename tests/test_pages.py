@@ -209,7 +209,7 @@ def test_pictures_are_small_and_are_kept_by_browsers(client: FlaskClient, raw: R
 
 def test_robots_are_asked_to_stay_away_from_what_would_be_made(client: FlaskClient) -> None:
     lines = client.get("/robots.txt").text.splitlines()
-    kept = {"/target", "/data", "/object", "/tap", "/sia2", "/datalink", "/links"}
+    kept = {"/target", "/data", "/object", "/tap", "/sia2", "/datalink"}
     assert {f"Disallow: {path}" for path in kept} <= set(lines)
 
 

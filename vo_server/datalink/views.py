@@ -1,14 +1,15 @@
-"""What belongs to an observation is listed: ``/datalink/links`` answers DataLink 1.1 requests."""
+"""What belongs to an observation is listed: ``/datalink/links`` for programs, ``/datalink/page`` for people."""
 
 import flask
-from flask import Blueprint, Response
+from flask import Blueprint, Response, render_template
 
 from vo_server import dali, errors, vosi
 from vo_server.answers import stream
 from vo_server.datalink import capability
 from vo_server.datalink.parameters import read
-from vo_server.datalink.query import links
+from vo_server.datalink.query import found, links
 from vo_server.descriptors import DATALINK_STANDARD
+from vo_server.obscore import links_url
 from vo_server.site import archive, up_since
 
 blueprint = Blueprint("datalink", __name__, url_prefix="/datalink")
@@ -29,6 +30,22 @@ def list_links() -> Response:
         resource_extras=capability.self_description(opened.config),
         table_name="links",
     )
+
+
+@blueprint.get("/page")
+def page() -> Response:
+    """The links of one identifier, for people."""
+    opened, did = archive(), flask.request.args.get("ID", "")
+    shown = found(opened, dali.caller_of(flask.request), [did])
+    text = render_template(
+        "links.html", config=opened.config, did=did, links=shown, links_url=links_url(opened.config)
+    )
+    response = Response(text, mimetype="text/html")
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+    response.headers["Cache-Control"] = "no-cache"
+    return response
 
 
 @blueprint.get("/capabilities")

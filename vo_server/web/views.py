@@ -16,9 +16,7 @@ from processing.fits_reading import read_image
 from registry.identifiers import object_did, target_did
 from vo_server import errors
 from vo_server.dali import caller_of
-from vo_server.datalink.query import found
 from vo_server.errors import Told
-from vo_server.obscore import links_url
 from vo_server.site import archive, base_url
 from vo_server.web import thumbnails
 from vo_server.web.first_steps import RADIUS_DEG, first_steps
@@ -44,7 +42,7 @@ SERVICES = (
     ("Data", "/data/<object_id>", "the file of one object, for ever"),
 )
 
-KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink", "/links")
+KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink")
 
 PICTURES_AT_ONCE = 2
 """A picture needs all pixels of its frame in memory for a moment."""
@@ -92,19 +90,6 @@ def _page(opened: Archive, facts: Facts) -> str:
         has_file=isinstance(product, DataObject) and bool(product.filename),
         has_image=isinstance(product, BaseFrame) and bool(product.filename),
         said=said,
-    )
-
-
-@blueprint.get("/links")
-def links() -> str:
-    """What DataLink says of an identifier, for people."""
-    opened, did = archive(), flask.request.args.get("ID", "")
-    return render_template(
-        "links.html",
-        config=opened.config,
-        did=did,
-        links=found(opened, caller_of(flask.request), [did]),
-        links_url=links_url(opened.config),
     )
 
 
