@@ -84,7 +84,7 @@ def test_what_comes_to_nothing_tells_nobody_and_a_failing_listener_fails_no_comm
     told: list[Session] = []
 
     def fail(_session: Session) -> None:
-        raise RuntimeError("a listener failed")
+        raise UsageError("a listener failed")
 
     session.archive.listeners[:] = [fail, told.append]
     frame = next(iter(RawBiasFrame.select_all()))
