@@ -11,6 +11,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 
 from datamodel.archive import Archive, event
+from datamodel.errors import UsageError
 from datamodel.frames import RawBiasFrame, RawScienceFrame
 from datamodel.observations import listing_state, observation
 from datamodel.session import Session
