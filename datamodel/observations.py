@@ -20,9 +20,13 @@ from datamodel.schema import metadata, oid_column, table_of
 DATALINK_MIME = "application/x-votable+xml;content=datalink"
 
 
-def _c(name: str, type: str, unit: str | None, ucd: str, utype: str, description: str, principal: int = 0) -> Column:
+def _c(
+    name: str, type: str, unit: str | None, ucd: str, utype: str, description: str, principal: int = 0
+) -> Column:
     arraysize = {"dataproduct_type": "*"}.get(name)
-    return Column(name, type, unit, ucd, description, f"obscore:{utype}", arraysize, bool(principal), False, True)
+    return Column(
+        name, type, unit, ucd, description, f"obscore:{utype}", arraysize, bool(principal), False, True
+    )
 
 
 _SPATIAL, _TIME, _SPECTRAL = "Char.SpatialAxis", "Char.TimeAxis", "Char.SpectralAxis"
@@ -121,7 +125,9 @@ def _select(did_prefix: str, links_url: str, caller: Caller) -> sa.FromClause:
     encoded = _quoted(did_prefix + "?target/")
     made: dict[str, Callable[[], Any]] = {
         "obs_publisher_did": lambda: did,
-        "access_url": lambda: sa.literal(links_url + encoded).concat(sa.func.replace(observation.c.row, "/", "%2F")),
+        "access_url": lambda: sa.literal(links_url + encoded).concat(
+            sa.func.replace(observation.c.row, "/", "%2F")
+        ),
         "access_format": lambda: sa.literal(DATALINK_MIME),
     }
     columns = [
