@@ -15,7 +15,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """What would have been served."""
     asked: list[Config] = []
     monkeypatch.delenv("VO_DATABASE_URL", raising=False)
-    monkeypatch.setattr(cli, "serve", lambda config: asked.append(config) or 0)
+    monkeypatch.setattr("vo_server.serve.serve", lambda config: asked.append(config) or 0)
     return asked
 
 

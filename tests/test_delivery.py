@@ -196,8 +196,8 @@ def test_a_stale_product_is_made_anew_and_the_old_one_says_why(
 def test_what_cannot_be_made_is_a_conflict_that_says_what_is_lacking(
     client: FlaskClient, observatory: Archive, raw: RawScienceFrame, path: str
 ) -> None:
-    with Session(observatory, operator(observatory)):
-        for frame in RawBiasFrame.select_all():
+    with Session(observatory, operator(observatory)) as session, session.transaction():
+        for frame in list(RawBiasFrame.select_all()):
             frame.is_valid = 0
             frame.commit()
     answer = client.get(path)

@@ -179,7 +179,15 @@ def test_the_command_line_ingests_gets_and_explains(
     assert "did you mean 'HotPixelMap'" in capsys.readouterr().err
 
 
-CRASHES = ["store.staged", "store.named", "ingest.stored", "commit.rows", "commit.done", "ingest.file"]
+CRASHES = [
+    "ingest.stored",
+    "ingest.file",
+    "commit.rows",
+    *(
+        pytest.param(point, marks=pytest.mark.killing)
+        for point in ("store.staged", "store.named", "commit.done")
+    ),
+]
 
 
 @pytest.mark.parametrize("point", CRASHES)

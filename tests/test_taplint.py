@@ -19,7 +19,7 @@ from datamodel.archive import Archive
 from datamodel.frames import RawScienceFrame
 from datamodel.session import Session
 from processing.source_list import SourceList
-from vo_server.demo import H_PERSEI
+from vo_server.web.first_steps import H_PERSEI
 
 STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO"
 FROM_START_TO_READY_S = 60

@@ -17,8 +17,6 @@ from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.ingest import find_files, ingest
 from processing.opening import session_of
 from processing.plan import Node
-from vo_server.demo import demo
-from vo_server.serve import serve
 
 log = logging.getLogger("vo_server")
 
@@ -116,6 +114,8 @@ def _asked(parsed: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
 
 
 def _serve(config: Config, parsed: argparse.Namespace) -> int:
+    from vo_server.serve import serve
+
     _require_archive(config)
     return serve(config)
 
@@ -131,6 +131,8 @@ def _require_archive(config: Config) -> None:
 
 
 def _demo(config: Config, parsed: argparse.Namespace) -> int:
+    from vo_server.demo import demo
+
     return demo(config)
 
 
