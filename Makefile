@@ -75,6 +75,7 @@ $(VENV)/.demo: $(BIN)/python $(PINNED)
 
 $(VENV)/.test: $(BIN)/python $(PINNED)
 	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true  # else the first tests pay for it
 	@touch $@ $(VENV)/.demo
 
 $(VENV)/.docs: $(BIN)/python $(PINNED)

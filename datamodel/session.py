@@ -168,7 +168,7 @@ class Session:
     def load_many(self, cls: Any, object_ids: Iterable[str]) -> dict[str, Any]:
         """The objects with those identifiers, as far as the caller may see them, loaded together."""
         self.prepare(cls)
-        wanted = list(dict.fromkeys(object_ids))
+        wanted = [oid for oid in dict.fromkeys(object_ids) if "\0" not in oid]  # no database keeps a NUL
         found = {oid: o for oid in wanted if (o := self._known(oid)) is not None}
         missing = [oid for oid in wanted if oid not in found]
         names = [a.name for a in cls.__attributes__.values() if not a.many]

