@@ -92,11 +92,6 @@ listing_state = sa.Table(
 """Up to which event the observations are true."""
 
 
-def target_did(prefix: str, row: Any) -> Any:
-    """``ivo://<authority>/<archive>?target/<Class>/<exposure>``."""
-    return prefix + "?target/" + row
-
-
 def obscore_table(did_prefix: str, links_url: str, schema: str = "ivoa", name: str = "obscore") -> Table:
     """The described table ``ivoa.obscore``.
 
