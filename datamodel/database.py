@@ -77,6 +77,7 @@ class Database:
         limit: int | None = None,
         seconds: float = 3600.0,
         cancelled: Callable[[], bool] = lambda: False,
+        before: Callable[[sa.Connection], None] | None = None,
     ) -> Rows:
         """Run a statement and give its rows in column batches, as they come.
 
@@ -92,6 +93,9 @@ class Database:
             Time after which the statement is interrupted, also while its rows are being read.
         cancelled
             Asked some times a second while the database is waited for; true interrupts.
+        before
+            Called with the connection in the transaction that the statement will run in, so that it can make
+            temporary tables; they go with the transaction, however it ends.
 
         Returns
         -------
@@ -109,12 +113,19 @@ class Database:
         watch = Watch(seconds, cancelled)
         connection = self.engine.connect()
         try:
+            if before is not None:
+                self._prepared(connection, before)
             statement, parameters = compiled(connection, select if limit is None else _limited(select, limit))
             source = _SOURCES[self.engine.dialect.name](connection, statement, parameters, columns, watch)
         except BaseException:
             connection.close()
             raise
         return answer(source, columns, limit)
+
+    def _prepared(self, connection: sa.Connection, before: Callable[[sa.Connection], None]) -> None:
+        if self.facts.begin_read:
+            connection.exec_driver_sql(self.facts.begin_read)
+        before(connection)
 
     def close(self) -> None:
         """Give all connections back."""

@@ -26,6 +26,8 @@ class Facts:
         Called with each new DBAPI connection.
     begin_write
         Statement that starts a transaction which is going to write, or None for the driver's own.
+    begin_read
+        Statement that starts a transaction which only looks, or None for the driver's own.
     lock_schema
         Statement that lets one transaction at a time change tables, or None where `begin_write` does.
     share_events, lock_events
@@ -38,6 +40,7 @@ class Facts:
     engine_options: dict[str, Any]
     prepare: Callable[[Any], None]
     begin_write: str | None
+    begin_read: str | None
     lock_schema: str | None
     share_events: str | None
     lock_events: str | None
@@ -54,7 +57,7 @@ def _prepare_sqlite(connection: Any) -> None:
         "foreign_keys=ON",
         "case_sensitive_like=ON",
         "cache_size=-16000",
-        "temp_store=MEMORY",
+        "temp_store=FILE",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -73,6 +76,7 @@ FACTS: dict[str, Facts] = {
         {"connect_args": {"check_same_thread": False, "timeout": 60}, "pool_size": 20, "max_overflow": 40},
         _prepare_sqlite,
         "BEGIN IMMEDIATE",
+        "BEGIN",
         None,
         None,
         None,
@@ -81,6 +85,7 @@ FACTS: dict[str, Facts] = {
     "postgresql": Facts(
         {"pool_size": 20, "max_overflow": 40, "pool_pre_ping": True},
         _prepare_postgresql,
+        None,
         None,
         "SELECT pg_advisory_xact_lock(7307189)",
         "SELECT pg_advisory_xact_lock_shared(7307190)",

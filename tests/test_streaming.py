@@ -257,3 +257,18 @@ def test_without_reading_ahead_the_log_would_grow(database: Database) -> None:
         assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     connection.close()
     assert log.stat().st_size == 0
+
+
+def test_a_temporary_table_made_before_a_statement_goes_with_it(archive: Archive) -> None:
+    def before(connection: sa.Connection) -> None:
+        connection.exec_driver_sql("CREATE TEMP TABLE lent (x INTEGER)")
+        connection.exec_driver_sql("INSERT INTO lent VALUES (7)")
+
+    lent = sa.table("lent", sa.column("x"))
+    column = (Column("x", "INTEGER"),)
+    for _ in range(3):
+        rows = archive.database.rows(sa.select(lent.c.x), column, before=before)
+        assert [batch.column(0).to_pylist() for batch in rows.batches] == [[7]]
+        rows.close()
+    with archive.database.read() as connection:
+        assert not sa.inspect(connection).get_temp_table_names()
