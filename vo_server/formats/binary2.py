@@ -65,10 +65,12 @@ class Encoder:
         What they are.
     wide
         The positions of those that are ``unicodeChar``.
+    mask
+        Whether a mask of NULLs begins each row; the older BINARY has none.
     """
 
-    def __init__(self, columns: tuple[Column, ...], wide: Collection[int] = ()) -> None:
-        self._segments = _segments([_field(column, i in wide) for i, column in enumerate(columns)])
+    def __init__(self, columns: tuple[Column, ...], wide: Collection[int] = (), *, mask: bool = True) -> None:
+        self._segments = _segments([_field(column, i in wide) for i, column in enumerate(columns)], mask)
 
     def __call__(self, batch: pa.RecordBatch) -> memoryview:
         """The rows of a batch whose columns have their declared Arrow types.
@@ -127,9 +129,9 @@ def _null_mask(batch: pa.RecordBatch) -> npt.NDArray[np.uint8]:
     return np.packbits(null, axis=0).T
 
 
-def _segments(fields: list[_Field]) -> list[_Segment]:
+def _segments(fields: list[_Field], mask: bool) -> list[_Segment]:
     segments = []
-    names: list[Any] = [(_MASK, "u1", ((len(fields) + 7) // 8,))]
+    names: list[Any] = [(_MASK, "u1", ((len(fields) + 7) // 8,))] if mask else []
     members: dict[int, _Field] = {}
     for i, field in enumerate(fields):
         names.append((str(i), field.dtype, field.shape))
