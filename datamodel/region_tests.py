@@ -8,21 +8,23 @@ within `EDGE_RAD` may be taken for meeting or for not. A row without a region is
 
 from collections.abc import Iterable
 
-import sqlalchemy as sa
-
+from datamodel import sql
 from datamodel.columns import RegionIndex
 from datamodel.healpix import ORDER, cover
-from datamodel.point_tests import BIGINT, Angle, Truth, in_ranges, sql_number
+from datamodel.point_tests import Angle
 from datamodel.regions import DEEPEST_CELL
 from datamodel.shape_tests import SHAPE_TESTS, Edge
 from datamodel.shapes import Point, Shape
 from datamodel.sphere import EDGE_RAD
+from datamodel.sql import Sql, all_of, any_of, in_ranges, not_, number
 from datamodel.sql_vectors import NONE, Vector, columns, direction, dot
 
+_EDGE = "vo_edge"
+_CELL = "vo_cell"
 _MAX_RANGES = 16
 
 
-def overlaps(shape: Shape, region_index: RegionIndex, row_column: sa.ColumnElement[str]) -> Truth:
+def overlaps(shape: Shape, region_index: RegionIndex, row_column: Sql) -> Sql:
     """Whether stored regions and a shape have a point in common.
 
     Parameters
@@ -31,32 +33,34 @@ def overlaps(shape: Shape, region_index: RegionIndex, row_column: sa.ColumnEleme
         The key of the region, in the statement that asks.
     """
     tests = SHAPE_TESTS[type(shape)](shape)
-    edge = Edge(region_index.edges.alias())
+    edge = Edge(_EDGE)
     touched = _some(
-        edge, row_column, sa.or_(sa.and_(edge.is_arc, tests.arc_meets(edge)), tests.circle_meets(edge))
+        region_index, row_column, any_of(all_of(edge.is_arc, tests.arc_meets(edge)), tests.circle_meets(edge))
     )
     held = _holds(direction(*tests.point), region_index, row_column, EDGE_RAD)
-    return sa.and_(_candidates(shape, region_index, row_column), sa.or_(touched, held))
+    return all_of(_candidates(shape, region_index, row_column), any_of(touched, held))
 
 
-def region_within(shape: Shape, region_index: RegionIndex, row_column: sa.ColumnElement[str]) -> Truth:
+def region_within(shape: Shape, region_index: RegionIndex, row_column: Sql) -> Sql:
     """Whether stored regions are wholly inside a shape; see `overlaps`."""
     tests = SHAPE_TESTS[type(shape)](shape)
-    edge = Edge(region_index.edges.alias())
+    edge = Edge(_EDGE)
     left = _some(
-        edge, row_column, sa.or_(sa.and_(edge.is_arc, tests.arc_leaves(edge)), tests.circle_leaves(edge))
+        region_index,
+        row_column,
+        any_of(all_of(edge.is_arc, tests.arc_leaves(edge)), tests.circle_leaves(edge)),
     )
     around = [_holds(direction(*point), region_index, row_column, -EDGE_RAD) for point in tests.rim]
-    return sa.and_(_candidates(shape, region_index, row_column), sa.not_(sa.or_(left, *around)))
+    return all_of(_candidates(shape, region_index, row_column), not_(any_of(left, *around)))
 
 
 def region_contains_point(
     ra: Angle,
     dec: Angle,
     region_index: RegionIndex,
-    row_column: sa.ColumnElement[str],
-    hpx_column: sa.ColumnElement[int] | None = None,
-) -> Truth:
+    row_column: Sql,
+    hpx_column: Sql | None = None,
+) -> Sql:
     """Whether stored regions contain a position.
 
     Parameters
@@ -67,25 +71,27 @@ def region_contains_point(
         The order-29 number of the position where it is in columns; without it every row is tested.
     """
     held = _holds(direction(ra, dec), region_index, row_column, EDGE_RAD)
-    if not isinstance(ra, sa.ColumnElement) and not isinstance(dec, sa.ColumnElement):
-        return sa.and_(_candidates(Point(ra, dec), region_index, row_column), held)
+    if not isinstance(ra, Sql) and not isinstance(dec, Sql):
+        return all_of(_candidates(Point(ra, dec), region_index, row_column), held)
     if hpx_column is None:
         return held
-    cells = region_index.cover.alias()
-    near = sa.select(cells.c.row).where(cells.c.row == row_column, hpx_column.between(cells.c.lo, cells.c.hi))
-    return sa.and_(near.correlate_except(cells).exists(), held)
+    row, lo, hi = (sql.column(_CELL, name) for name in ("row", "lo", "hi"))
+    near = all_of(row.equals(row_column), hpx_column.between(lo, hi))
+    return all_of(sql.exists(_query("1", region_index.cover.name, _CELL, near)), held)
 
 
-def _candidates(shape: Shape, index: RegionIndex, row_column: sa.ColumnElement[str]) -> Truth:
+def _candidates(shape: Shape, index: RegionIndex, row_column: Sql) -> Sql:
     """Regions with a cell that begins in a range of the shape's cover, or is a parent of where a range begins.
 
     Two ranges meet when either begins in the other; whole cells that hold a number begin at one of few others.
     """
     ranges = cover(shape, _MAX_RANGES)
-    cells = index.cover.alias()
-    starts = cells.c.lo.in_([sa.literal(lo, BIGINT) for lo in _parents(lo for lo, _ in ranges)])
-    found = sa.select(cells.c.row).where(sa.or_(in_ranges(cells.c.lo, ranges), starts))
-    return row_column.in_(found)
+    lo = sql.column(_CELL, "lo")
+    starts = sql.among(lo, map(number, _parents(lo for lo, _ in ranges)))
+    found = _query(
+        sql.column(_CELL, "row").text, index.cover.name, _CELL, any_of(in_ranges(lo, ranges), starts)
+    )
+    return sql.among_rows(row_column, found)
 
 
 def _parents(numbers: Iterable[int]) -> list[int]:
@@ -94,13 +100,13 @@ def _parents(numbers: Iterable[int]) -> list[int]:
     return sorted({number >> shift << shift for number in numbers for shift in shifts})
 
 
-def _some(edge: Edge, row_column: sa.ColumnElement[str], condition: Truth) -> Truth:
-    """Whether some edge of the region fulfils a condition."""
-    rows = sa.select(edge.table.c.row).where(edge.table.c.row == row_column, condition)
-    return rows.correlate_except(edge.table).exists()
+def _some(index: RegionIndex, row_column: Sql, condition: Sql) -> Sql:
+    """Whether some edge of the region, which goes under `_EDGE`, fulfils a condition."""
+    own = sql.column(_EDGE, "row").equals(row_column)
+    return sql.exists(_query("1", index.edges.name, _EDGE, all_of(own, condition)))
 
 
-def _holds(point: Vector, index: RegionIndex, row_column: sa.ColumnElement[str], slack: float) -> Truth:
+def _holds(point: Vector, index: RegionIndex, row_column: Sql, slack: float) -> Sql:
     """Whether a point lies in the region's circle, or in an odd number of the shadows of its edges.
 
     Parameters
@@ -108,14 +114,17 @@ def _holds(point: Vector, index: RegionIndex, row_column: sa.ColumnElement[str],
     slack
         So far (radians) outside the boundary is inside.
     """
-    edge = Edge(index.edges.alias())
-    table = edge.table
-    shadow = sa.and_(
+    edge = Edge(_EDGE)
+    shadow = all_of(
         edge.is_arc,
-        table.c.side * (dot(edge.arc.n, point) + sql_number(slack)) >= NONE,
-        dot(columns(table, "enters"), point) >= NONE,
-        dot(columns(table, "leaves"), point) < NONE,
+        edge.column("side") * (dot(edge.arc.n, point) + number(slack)) >= NONE,
+        dot(columns(_EDGE, "enters"), point) >= NONE,
+        dot(columns(_EDGE, "leaves"), point) < NONE,
     )
-    hit = sa.or_(shadow, edge.circle_holds(point))
-    count = sa.select(sa.func.count()).select_from(table).where(table.c.row == row_column, hit)
-    return count.correlate_except(table).scalar_subquery() % sa.literal(2) == sa.literal(1)
+    own = edge.column("row").equals(row_column)
+    hits = _query("count(*)", index.edges.name, _EDGE, all_of(own, any_of(shadow, edge.circle_holds(point))))
+    return (sql.subquery(hits) % 2).equals(1)
+
+
+def _query(what: str, table: str, alias: str, condition: Sql) -> str:
+    return f"SELECT {what} FROM {sql.name(table)} AS {alias} WHERE {condition.text}"  # noqa: S608

@@ -2,10 +2,9 @@
 
 from datamodel.healpix import NO_PIXEL, cover, hpx29
 from datamodel.membership import contains
-from datamodel.point_tests import distance_sql, in_ranges, inside
-from datamodel.region_tests import overlaps, region_contains_point, region_within
 from datamodel.regions import region_rows, region_tables
 from datamodel.shapes import Circle, Point, Polygon, Range, Shape
+from datamodel.sky_conditions import distance_sql, inside, overlaps, region_contains_point, region_within
 from datamodel.sphere import separation
 from datamodel.stcs import from_stcs, to_stcs
 
@@ -21,7 +20,6 @@ __all__ = [
     "distance_sql",
     "from_stcs",
     "hpx29",
-    "in_ranges",
     "inside",
     "overlaps",
     "region_contains_point",

@@ -1,0 +1,128 @@
+"""What does each database write in its own way? One object for each, picked when the database is opened."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from datamodel import sql
+from datamodel.sql import Sql
+
+
+@dataclass(frozen=True)
+class Speech:
+    """How one kind of database writes what SQL leaves open.
+
+    Attributes
+    ----------
+    name
+        As SQLAlchemy calls the database.
+    types
+        What the datatypes of `datamodel.datatypes` are called in a CAST; kinds of text, geometry and array not
+        listed are ``TEXT``.
+    greatest, least
+        Functions of two numbers.
+    like, like_any_case
+        Written with ``{value}`` and ``{pattern}``; a backslash is a backslash.
+    code_points
+        Written with ``{value}``: a text that compares and sorts by code point.
+    lower, upper
+        Written with ``{value}``: they know every alphabet.
+    random
+        A number from 0 to 1, another one for each row.
+    instant
+        Written with ``{text}``, an ISO 8601 time with six decimals.
+    """
+
+    name: str
+    types: dict[str, str]
+    greatest: str
+    least: str
+    like: str
+    like_any_case: str
+    code_points: str
+    lower: str
+    upper: str
+    random: str
+    instant: str
+
+    def type_name(self, datatype: str) -> str:
+        """What a datatype is called in a CAST."""
+        return self.types.get(datatype, "TEXT")
+
+    def cast(self, value: Sql, datatype: str) -> Sql:
+        """A value as a datatype."""
+        return sql.cast(value, self.type_name(datatype))
+
+    def greater(self, a: Sql, b: Sql) -> Sql:
+        """The greater of two numbers; of a number and NULL either that number or NULL."""
+        return sql.call(self.greatest, a, b)
+
+    def lesser(self, a: Sql, b: Sql) -> Sql:
+        """The lesser of two numbers; of a number and NULL either that number or NULL."""
+        return sql.call(self.least, a, b)
+
+    def lowered(self, value: Sql) -> Sql:
+        """A text in lower case."""
+        return Sql(self.lower.format(value=sql.at_least(value, sql.ATOM)))
+
+    def uppered(self, value: Sql) -> Sql:
+        """A text in upper case."""
+        return Sql(self.upper.format(value=sql.at_least(value, sql.ATOM)))
+
+    def matches(self, value: Sql, pattern: Sql, *, any_case: bool) -> Sql:
+        """``LIKE``, or ``ILIKE``."""
+        form = self.like_any_case if any_case else self.like
+        return Sql(form.format(value=value.text, pattern=pattern.text))
+
+    def by_code_point(self, value: Sql) -> Sql:
+        """A text that compares and sorts by code point, whatever the database's own language."""
+        return (
+            Sql(self.code_points.format(value=sql.at_least(value, sql.ATOM))) if self.code_points else value
+        )
+
+    def timestamp(self, instant: datetime) -> Sql:
+        """A UTC instant."""
+        return Sql(self.instant.format(text=instant.isoformat(timespec="microseconds")))
+
+    def ordered(self, value: Sql, *, descending: bool) -> str:
+        """A term of ORDER BY; NULL is last either way."""
+        return f"{value.text}{' DESC' if descending else ''} NULLS LAST"
+
+
+_NUMBERS = {
+    "UNSIGNEDBYTE": "SMALLINT",
+    "SMALLINT": "SMALLINT",
+    "INTEGER": "INTEGER",
+    "BIGINT": "BIGINT",
+    "REAL": "REAL",
+    "DOUBLE": "DOUBLE PRECISION",
+    "BOOLEAN": "BOOLEAN",
+}
+
+SPEECHES: dict[str, Speech] = {
+    "sqlite": Speech(
+        name="sqlite",
+        types=_NUMBERS,
+        greatest="max",
+        least="min",
+        like="(({value}) LIKE ({pattern}))",
+        like_any_case="(vo_lower({value}) LIKE vo_lower({pattern}))",
+        code_points="",
+        lower="vo_lower({value})",
+        upper="vo_upper({value})",
+        random="(0.5 + random() / 18446744073709551616.0)",
+        instant="'{text}'",
+    ),
+    "postgresql": Speech(
+        name="postgresql",
+        types=_NUMBERS | {"TIMESTAMP": "TIMESTAMP"},
+        greatest="GREATEST",
+        least="LEAST",
+        like="(({value}) LIKE ({pattern}) ESCAPE '')",
+        like_any_case="""(({value}) COLLATE "und-x-icu" ILIKE ({pattern}) ESCAPE '')""",
+        code_points='({value} COLLATE "C")',
+        lower='lower({value} COLLATE "und-x-icu")',
+        upper='upper({value} COLLATE "und-x-icu")',
+        random="random()",
+        instant="TIMESTAMP '{text}'",
+    ),
+}
