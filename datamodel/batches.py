@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from datamodel.arrays import lists, one
 from datamodel.columns import Column
 from datamodel.errors import UsageError
 
@@ -69,12 +70,12 @@ def dali_times(texts: pa.StringArray, column: Column) -> pa.StringArray:
 
 
 def vectors(texts: pa.StringArray, column: Column) -> pa.ListArray:
-    """Numbers between spaces, as lists of doubles."""
-    split = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(texts))
+    """Numbers between spaces, as lists; see `datamodel.arrays`."""
     try:
-        return split.cast(pa.list_(pa.float64()))
-    except pa.ArrowInvalid:
-        return pa.array([v if v is None else _numbers(v, column) for v in texts.to_pylist()], _VECTOR)
+        return lists(texts, column)
+    except (pa.ArrowInvalid, ValueError):
+        values = [v if v is None else _elements(v, column) for v in texts.to_pylist()]
+        return pa.array(values, column.datatype.arrow)
 
 
 def narrowed(values: np.ndarray[Any, Any], null: np.ndarray[Any, Any], column: Column) -> pa.Array:
@@ -88,7 +89,7 @@ def narrowed(values: np.ndarray[Any, Any], null: np.ndarray[Any, Any], column: C
     wanted = column.datatype.numpy
     if values.dtype == wanted:
         return pa.array(values, mask=null)
-    if wanted.kind == "i":
+    if wanted.kind in "iu":
         limits = np.iinfo(wanted)
         unfit = ~null & ~((values >= limits.min) & (values <= limits.max))
         if unfit.any():
@@ -114,17 +115,17 @@ def _timestamps(values: Sequence[Any], column: Column) -> pa.Array:
     return dali_times(pa.array(values, pa.string()), column)
 
 
-def _geometry(values: Sequence[Any], column: Column) -> pa.Array:
+def _vectors(values: Sequence[Any], column: Column) -> pa.Array:
     return vectors(pa.array(values, pa.string()), column)
 
 
-_VECTOR = pa.list_(pa.float64())
 _READERS: dict[str, Callable[[Sequence[Any], Column], pa.Array]] = {
     "number": _plain,
     "text": _plain,
     "boolean": _plain,
     "timestamp": _timestamps,
-    "geometry": _geometry,
+    "geometry": _vectors,
+    "array": _vectors,
 }
 
 
@@ -152,9 +153,9 @@ def _dali_time(value: Any, column: Column) -> str:
     return instant.replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
-def _numbers(value: Any, column: Column) -> list[float]:
+def _elements(value: Any, column: Column) -> list[Any]:
     try:
-        return [float(x) for x in (value.split() if isinstance(value, str) else value)]
+        return one(value, column)
     except (TypeError, ValueError):
         _refuse(value, column)
 
@@ -164,7 +165,8 @@ _ONE: dict[str, Callable[[Any, Column], Any]] = {
     "text": lambda value, _column: str(value),
     "boolean": _truth,
     "timestamp": _dali_time,
-    "geometry": _numbers,
+    "geometry": _elements,
+    "array": _elements,
 }
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import sqlalchemy as sa
 
-from datamodel.datatypes import DATATYPES, Datatype
+from datamodel.datatypes import DATATYPES, Datatype, Extent, extent
 
 if TYPE_CHECKING:
     from datamodel.context import Caller
@@ -33,6 +33,11 @@ class Column:
         Overrides the datatype's, e.g. ``36`` for an object identifier.
     principal, indexed, std
         TAP_SCHEMA's three flags.
+    xtype
+        Overrides the datatype's, e.g. ``interval`` for two doubles; ``""`` says that there is none.
+    null
+        What stands for a missing element of an array of whole numbers in VOTable (VALUES null), or None. No
+        mask of BINARY2 and no empty cell tells of elements, only of whole values.
     """
 
     name: str
@@ -45,6 +50,8 @@ class Column:
     principal: bool = False
     indexed: bool = False
     std: bool = False
+    xtype: str | None = None
+    null: int | None = None
 
     @property
     def datatype(self) -> Datatype:
@@ -55,6 +62,16 @@ class Column:
     def votable_arraysize(self) -> str | None:
         """The arraysize attribute of the FIELD; None for a scalar."""
         return self.arraysize or self.datatype.arraysize
+
+    @property
+    def votable_xtype(self) -> str | None:
+        """The xtype attribute of the FIELD."""
+        return (self.datatype.xtype if self.xtype is None else self.xtype) or None
+
+    @property
+    def extent(self) -> Extent:
+        """How many elements, or characters, a value has."""
+        return extent(self.votable_arraysize)
 
     def named(self, name: str) -> "Column":
         """The same column under another name."""
@@ -117,6 +134,9 @@ class Table:
         Gives the rows that a caller may see, as something one can select from; its ``c`` has the column names.
     point, region
         The spatial indices, where there are any.
+    origin
+        Where the rows come from: name and value of each item of the note on data origin (DataOrigin 1.1
+        section 5.2), such as ``creator``, ``citation``, ``rights_uri``; a name may come several times.
     """
 
     schema: str
@@ -129,6 +149,7 @@ class Table:
     keys: tuple[ForeignKey, ...] = ()
     point: PointIndex | None = None
     region: RegionIndex | None = None
+    origin: tuple[tuple[str, str], ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -150,9 +171,12 @@ class Rows:
         True once `batches` is exhausted and rows were cut off by the limit.
     close
         Releases the database; called when the batches are exhausted, or by a reader who stops before.
+    tables
+        The described tables that the rows were taken from, as far as known.
     """
 
     columns: tuple[Column, ...]
     batches: Iterator[pa.RecordBatch]
     overflow: bool = False
     close: Callable[[], None] = field(default=lambda: None)
+    tables: tuple[Table, ...] = ()

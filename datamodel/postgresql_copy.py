@@ -33,6 +33,7 @@ _DIRECT: dict[str, frozenset[int]] = {
     "boolean": frozenset(_NUMBERS),
     "text": _TEXTS,
     "geometry": _TEXTS,
+    "array": _TEXTS,
     "timestamp": frozenset(_TIMES) | _TEXTS,
 }
 """Which types of PostgreSQL, by their numbers, are decoded here as which kind of datatype."""
@@ -42,6 +43,8 @@ _CASTS: dict[tuple[str, int], tuple[str, int]] = {
     ("f", 1700): ("float8", 701),
     ("i", 25): ("int8", 20),
     ("i", 1700): ("int8", 20),
+    ("u", 25): ("int8", 20),
+    ("u", 1700): ("int8", 20),
     ("boolean", 25): ("bool", 16),
     ("timestamp", 1082): ("timestamp", 1114),
     ("text", 18): ("text", 25),
@@ -123,6 +126,7 @@ def _field(data: bytes, at: Array, size: Array, null: Array, column: Column, typ
 _OF_TEXT: dict[str, Callable[[pa.StringArray, Column], pa.Array]] = {
     "timestamp": dali_times,
     "geometry": vectors,
+    "array": vectors,
 }
 
 

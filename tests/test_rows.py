@@ -83,6 +83,23 @@ ROW = {
     "point": "1.5 -2.25",
     "circle": "1.5 -2.25 0.1",
     "polygon": "1 2 3 4 5 6.000000000000001",
+    "bit": 1,
+    "unsignedbyte": 255,
+    "unicode": "\N{GREEK SMALL LETTER SIGMA} Ori",
+    "boolean[]": "1 0 null",
+    "bit[]": "1 0",
+    "unsignedbyte[]": "0 255",
+    "smallint[]": "-32768 null 32767",
+    "integer[]": "-2147483648",
+    "bigint[]": "-9223372036854775808 9223372036854775807",
+    "real[]": "0.5 -inf 3.4028235e+38",
+    "double[]": "",
+    "complex": "1 -1.5",
+    "doublecomplex": "0.1 0",
+    "complex[]": "1 2 3 4",
+    "doublecomplex[]": "5e-324 1.7976931348623157e+308",
+    "char[]": '["a b", ""]',
+    "unicode[]": '["\\u00e9", "\N{TELESCOPE}"]',
 }
 EXPECTED = ROW | {
     "real": struct.unpack("f", struct.pack("f", 0.1))[0],
@@ -90,6 +107,20 @@ EXPECTED = ROW | {
     "point": [1.5, -2.25],
     "circle": [1.5, -2.25, 0.1],
     "polygon": [1.0, 2.0, 3.0, 4.0, 5.0, 6.000000000000001],
+    "boolean[]": [True, False, None],
+    "bit[]": [True, False],
+    "unsignedbyte[]": [0, 255],
+    "smallint[]": [-(2**15), None, 2**15 - 1],
+    "integer[]": [-(2**31)],
+    "bigint[]": [-(2**63), 2**63 - 1],
+    "real[]": [0.5, -math.inf, float(np.finfo("f4").max)],
+    "double[]": [],
+    "complex": [1.0, -1.5],
+    "doublecomplex": [0.1, 0.0],
+    "complex[]": [1.0, 2.0, 3.0, 4.0],
+    "doublecomplex[]": [5e-324, 1.7976931348623157e308],
+    "char[]": ["a b", ""],
+    "unicode[]": ["\N{LATIN SMALL LETTER E WITH ACUTE}", "\N{TELESCOPE}"],
 }
 
 
@@ -122,9 +153,8 @@ def test_integers_reach_to_both_ends(kept: Callable[..., Database]) -> None:
 
 def test_infinities_stay_and_nan_is_no_number(kept: Callable[..., Database]) -> None:
     rows = [{"double": v, "real": v} for v in (math.inf, -math.inf, math.nan)]
-    found = got(
-        kept(rows), sa.select(KEPT.c.double, KEPT.c.real).order_by(KEPT.c.place), (COLUMNS[5], COLUMNS[4])
-    )
+    columns = (Column("double", "DOUBLE"), Column("real", "REAL"))
+    found = got(kept(rows), sa.select(KEPT.c.double, KEPT.c.real).order_by(KEPT.c.place), columns)
     assert found[:2] == [(math.inf, math.inf), (-math.inf, -math.inf)]
     assert all(v is None or math.isnan(v) for v in found[2])  # SQLite has no NaN but NULL
 

@@ -189,7 +189,7 @@ def _field(column: Column, id: str, is_wide: bool) -> str:
         name=column.name,
         datatype="unicodeChar" if is_wide else column.datatype.votable,
         arraysize=f"{size}*" if is_wide and size and size.isdigit() else size,
-        xtype=column.datatype.xtype,
+        xtype=column.votable_xtype,
         unit=column.unit,
         ucd=column.ucd,
         utype=column.utype,

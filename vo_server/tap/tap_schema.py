@@ -110,7 +110,7 @@ def _column(column: Column) -> ColumnEntry:
         identifier(column.name),
         column.datatype.votable,
         arraysize,
-        column.datatype.xtype,
+        column.votable_xtype,
         int(bound) if bound.isdigit() else None,
         column.description,
         column.utype,
