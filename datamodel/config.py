@@ -55,6 +55,13 @@ class Config:
     queries_at_once: int = setting(
         16, "queries under way at a time in each server process; at most half of its threads"
     )
+    queries_waiting: int = setting(
+        6, "queries that may wait for their turn in each server process; at most a quarter of its threads"
+    )
+    queue_seconds: float = setting(3.0, "how long a query waits for its turn before it is refused")
+    answer_bytes: int = setting(
+        10_000_000_000, "values in one answer at the most, in bytes; what is beyond is cut off as by MAXREC"
+    )
     patience_seconds: float = setting(
         2.0, "how long a reader may delay a batch before the rest is spooled to disk"
     )

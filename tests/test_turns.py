@@ -2,7 +2,10 @@
 
 import gc
 import socket
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -12,13 +15,13 @@ from werkzeug.test import TestResponse
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import BusyError
-from datamodel.turns import Turns
+from datamodel.turns import Bounds, Turn, Turns
 from processing.classes import TABLES
 from vo_server.answers import client_left
 from vo_server.app import create_app
 from vo_server.tap.tap_schema import tables, update_tap_schema
 
-BOUNDED = Config(queries_per_caller=2, queries_at_once=3)
+BOUNDED = Config(queries_per_caller=2, queries_at_once=3, queue_seconds=0)
 TAP = {"LANG": "ADQL", "FORMAT": "csv", "QUERY": "SELECT COUNT(*) AS n FROM tap_schema.schemas"}
 LONG = "SELECT COUNT(*) AS n FROM " + ", ".join(f"tap_schema.columns AS c{n}" for n in range(8))
 
@@ -27,7 +30,7 @@ LONG = "SELECT COUNT(*) AS n FROM " + ", ".join(f"tap_schema.columns AS c{n}" fo
 def client(archive: Archive) -> FlaskClient:
     archive.prepare(TABLES)
     update_tap_schema(archive, tables(archive.config))
-    archive.config = replace(archive.config, queries_per_caller=2, queries_at_once=3)
+    archive.config = replace(archive.config, queries_per_caller=2, queries_at_once=3, queue_seconds=0)
     return create_app(archive).test_client()
 
 
@@ -45,20 +48,138 @@ def test_one_caller_has_so_many_and_all_together_so_many() -> None:
         turns.take("c", BOUNDED)
     for _ in range(5):
         first.end()
-    turns.take("a", BOUNDED)
+    turns.take("c", BOUNDED)
     with pytest.raises(BusyError):
-        turns.take("c", BOUNDED)
+        turns.take("a", BOUNDED)
 
 
-def test_half_of_the_threads_are_left_for_what_is_no_query() -> None:
+def test_threads_are_left_for_what_is_no_query() -> None:
     turns = Turns()
     few = replace(BOUNDED, threads=4)
     for who in "ab":
         turns.take(who, few)
     with pytest.raises(BusyError, match="2 queries"):
         turns.take("c", few)
-    assert Config().queries_at_once <= Config().threads // 2
-    assert Config().queries_at_once + Config().makes_at_once < Config().threads
+    defaults = Config()
+    assert defaults.queries_at_once <= defaults.threads // 2
+    assert defaults.queries_at_once + defaults.queries_waiting + defaults.makes_at_once < defaults.threads
+    for threads in range(2, 65):
+        greedy = Bounds.of(Config(threads=threads, queries_at_once=1000, queries_waiting=1000))
+        assert greedy.at_once + greedy.waiting <= max(threads - threads // 4, 1)
+
+
+def finish_one(turns: list[Turn]) -> Turn:
+    """End the query that has run for longest."""
+    turn = next(turn for turn in turns if turn.state == "granted")
+    turn.end()
+    return turn
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 5, 16])
+def test_a_hundred_scans_of_one_caller_delay_anothers_first_query_by_one_turn_at_the_most(
+    at_once: int,
+) -> None:
+    turns, bounds = Turns(), Bounds(at_once, per_caller=100, waiting=1000)
+    scans = [turns.ask("greedy", bounds) for _ in range(100)]
+    under_way = sum(turn.state == "granted" for turn in scans)
+    cone = turns.ask("modest", bounds)
+    if cone.state != "granted":
+        finish_one(scans)
+    assert cone.state == "granted"
+    assert under_way == max(1, at_once - 1)
+    cone.end()
+    while any(turn.state == "granted" for turn in scans):
+        finish_one(scans)
+    assert {turn.state for turn in scans} == {"over"}
+
+
+def test_callers_are_served_in_rotation_and_each_in_the_order_in_which_it_asked() -> None:
+    turns, bounds = Turns(), Bounds(1, per_caller=9, waiting=99)
+    asked = [(who, n, turns.ask(who, bounds)) for who in "abc" for n in range(3)]
+    served = []
+    while under_way := [each for each in asked if each[2].state == "granted"]:
+        ((who, n, turn),) = under_way
+        served.append(f"{who}{n}")
+        turn.end()
+    assert served == ["a0", "b0", "c0", "a1", "b1", "c1", "a2", "b2", "c2"]
+
+
+def test_who_has_fewest_under_way_comes_first() -> None:
+    turns, bounds = Turns(), Bounds(4, per_caller=9, waiting=99)
+    scans = [turns.ask("greedy", bounds) for _ in range(9)]
+    others = [turns.ask(who, bounds) for who in ("x", "y", "z")]
+    assert [turn.state for turn in others] == ["granted", "waiting", "waiting"]
+    finish_one(scans)
+    finish_one(scans)
+    assert {turn.state for turn in others} == {"granted"}
+    others[0].end()
+    assert [turn.state for turn in scans].count("granted") == 1
+
+
+def test_a_full_queue_sends_away_the_latest_of_who_has_most_in_it() -> None:
+    turns, bounds = Turns(), Bounds(1, per_caller=9, waiting=3)
+    scans = [turns.ask("greedy", bounds) for _ in range(6)]
+    assert [turn.state for turn in scans] == ["granted", *["waiting"] * 3, *["refused"] * 2]
+    cone = turns.ask("modest", bounds)
+    assert (cone.state, scans[3].state) == ("waiting", "refused")
+    scans[0].end()
+    assert (cone.state, scans[1].state) == ("granted", "waiting")
+
+
+def test_who_leaves_the_queue_is_not_served() -> None:
+    turns, bounds = Turns(), Bounds(1, per_caller=1, waiting=9)
+    first, second, third = (turns.ask(who, bounds) for who in "abc")
+    second.end()
+    first.end()
+    assert (first.state, second.state, third.state) == ("over", "over", "granted")
+
+
+def test_a_turn_that_ends_lets_in_the_thread_that_waits_for_it() -> None:
+    turns, patient = Turns(), Config(threads=4, queries_at_once=1, queue_seconds=60)
+    held = turns.take("a", patient)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(turns.take, "b", patient)
+        held.end()
+        assert waiting.result(60).state == "granted"
+
+
+def test_threads_that_take_and_end_turns_lose_none_and_never_pass_the_bounds() -> None:
+    turns, config = Turns(), Config(threads=16, queries_at_once=3, queries_per_caller=2, queue_seconds=60)
+    under_way: Counter[str] = Counter()
+    seen: list[tuple[int, int]] = []
+    counting = threading.Lock()
+
+    def work(who: str) -> None:
+        for _ in range(50):
+            turn = turns.take(who, config)
+            with counting:
+                under_way[who] += 1
+                seen.append((under_way.total(), max(under_way.values())))
+            with counting:
+                under_way[who] -= 1
+            turn.end()
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(work, "aabbcd"))
+    assert len(seen) == 300
+    assert max(total for total, _ in seen) <= 3
+    assert max(one for _, one in seen) <= 2
+    assert turns.ask("z", Bounds.of(config)).state == "granted"
+
+
+def test_a_turn_that_the_garbage_collector_ends_within_another_call_is_not_lost() -> None:
+    turns, bounds = Turns(), Bounds(1, per_caller=1, waiting=9)
+    first = turns.ask("a", bounds)
+    with turns._lock:  # as if the collector ran in the middle of the work of this thread
+        first.end()
+    assert turns.ask("b", bounds).state == "granted"
+
+
+def test_callers_who_have_gone_are_forgotten() -> None:
+    turns, bounds = Turns(), Bounds(2, per_caller=1, waiting=9)
+    for n in range(1000):
+        turns.ask(f"address {n}", bounds).end()
+    assert len(turns._served) < 100
 
 
 @pytest.mark.parametrize(
