@@ -6,6 +6,7 @@ from functools import partial
 import flask
 from flask import Blueprint, Response
 
+from datamodel.bounding import bounded
 from vo_server import answers, dali, descriptors, errors, vosi
 from vo_server.errors import Told
 from vo_server.obscore import links_url, obscore
@@ -36,7 +37,7 @@ def query() -> Response:
     )
     return answers.query(
         opened,
-        lambda cancelled: run(cancelled=cancelled),
+        lambda cancelled: bounded(run(cancelled=cancelled), config.answer_bytes),
         asked.format,
         "sia2",
         infos=dali.origin(capability.STANDARD, parameters.written()),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import sqlalchemy as sa
 
 from datamodel.archive import Archive
+from datamodel.bounding import bounded
 from datamodel.columns import Rows
 from datamodel.context import Caller
 from datamodel.errors import UsageError
@@ -40,7 +41,7 @@ def run(
     if query.maxrec == 0:
         return Rows(translated.columns, iter(()), overflow=True)
     try:
-        return archive.database.rows(
+        rows = archive.database.rows(
             translated.select,
             translated.columns,
             limit=query.maxrec,
@@ -50,3 +51,4 @@ def run(
     except sa.exc.DataError as error:
         reason = str(error.orig).partition("\n")[0][:200]
         raise UsageError(f"the database cannot compute this query: {reason}") from None
+    return bounded(rows, archive.config.answer_bytes)
