@@ -66,6 +66,24 @@ class Config:
         2.0, "how long a reader may delay a batch before the rest is spooled to disk"
     )
     spool_bytes: int = setting(10_000_000_000, "size of one spooled answer at the most")
+    upload_bytes: int = setting(
+        200_000_000, "size of the tables uploaded with one query at the most, all together and decompressed"
+    )
+    upload_rows: int = setting(
+        1_000_000, "rows of the tables uploaded with one query at the most, all together"
+    )
+    upload_seconds: float = setting(
+        30.0, "time after which fetching an uploaded table by its URL is given up"
+    )
+    upload_hosts: str = setting(
+        "",
+        "hosts, or host:port, comma-separated, from whose http and https URLs tables may be uploaded; "
+        "* for all; empty for none",
+    )
+    upload_networks: str = setting(
+        "",
+        "networks such as 10.1.0.0/16, comma-separated, whose addresses these hosts may have, besides public ones",
+    )
     makes_per_caller: int = setting(2, "targets that one caller may have made at a time over HTTP")
     makes_at_once: int = setting(8, "targets made at a time over HTTP, all callers together")
     raw_bytes: int = setting(2_000_000_000, "size of one raw file at the most, decompressed")
