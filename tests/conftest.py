@@ -11,18 +11,23 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from flask.testing import FlaskClient
 
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.context import ANONYMOUS
+from datamodel.frames import RawScienceFrame
 from datamodel.session import Session
 from processing.ingest import ingest
 from processing.opening import open_archive, operator, session_of
 from processing.simulator import SurveyPlan, write_survey
 from processing.workers import Workers
+from vo_server.app import create_app
 
 ON_POSTGRESQL = os.environ.get("VO_TEST_DATABASE", "sqlite") == "postgresql"
 
@@ -191,6 +196,21 @@ def session(observatory: Archive) -> Iterator[Session]:
     """The operator at work on `observatory`."""
     with Session(observatory, operator(observatory)) as opened:
         yield opened
+
+
+@pytest.fixture
+def client(observatory: Archive) -> FlaskClient:
+    """A client of the application over `observatory`; it reads and closes each answer, as a server does."""
+    made = create_app(observatory).test_client()
+    made.open = partial(made.open, buffered=True)  # type: ignore[method-assign]
+    return made
+
+
+@pytest.fixture
+def raw(observatory: Archive) -> Iterator[RawScienceFrame]:
+    """The first exposure of one chip, while a stranger is in session."""
+    with Session(observatory, ANONYMOUS):
+        yield (RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0]
 
 
 class _Shared:

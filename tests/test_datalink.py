@@ -2,8 +2,6 @@
 
 import io
 from collections import Counter
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +10,14 @@ from astropy.io.votable import parse
 from flask.testing import FlaskClient
 from lxml import etree
 
-from datamodel.archive import Archive
-from datamodel.context import ANONYMOUS
 from datamodel.frames import RawScienceFrame
-from datamodel.session import Session
 from processing.reduced_science_frame import ReducedScienceFrame
-from vo_server.app import create_app
 from vo_server.dali import Parameters
 from vo_server.datalink.parameters import MAX_IDS, read
 
 SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa" / "rec"
 PREFIX = "ivo://example.org/archive"
 MIME = "application/x-votable+xml;content=datalink"
-
-
-@pytest.fixture
-def client(observatory: Archive) -> FlaskClient:
-    client = create_app(observatory).test_client()
-    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
-    return client
-
-
-@pytest.fixture
-def raw(observatory: Archive) -> Iterator[RawScienceFrame]:
-    with Session(observatory, ANONYMOUS):
-        yield (RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0]
 
 
 @pytest.fixture

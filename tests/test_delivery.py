@@ -3,11 +3,9 @@
 import hashlib
 import io
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +15,7 @@ from flask.testing import FlaskClient
 
 from datamodel.archive import Archive
 from datamodel.config import Config
-from datamodel.context import ANONYMOUS, SERVICE_ACCOUNT, WORLD
+from datamodel.context import SERVICE_ACCOUNT, WORLD
 from datamodel.errors import BusyError
 from datamodel.frames import RawBiasFrame, RawScienceFrame
 from datamodel.making import Slot, making
@@ -30,19 +28,6 @@ from vo_server.data.views import is_robot
 from vo_server.delivery import content_type
 
 CHAIN = {"ReadNoise", "BiasFrame", "HotPixelMap", "MasterFlatFrame", "ReducedScienceFrame"}
-
-
-@pytest.fixture
-def client(observatory: Archive) -> FlaskClient:
-    client = create_app(observatory).test_client()
-    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
-    return client
-
-
-@pytest.fixture
-def raw(observatory: Archive) -> Iterator[RawScienceFrame]:
-    with Session(observatory, ANONYMOUS):
-        yield (RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0]
 
 
 @pytest.fixture

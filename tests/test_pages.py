@@ -2,9 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 
 import html5lib
 import numpy as np
@@ -15,7 +13,6 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from datamodel.archive import Archive
-from datamodel.context import ANONYMOUS
 from datamodel.frames import RawBiasFrame, RawScienceFrame
 from datamodel.session import Session
 from processing.bias_frame import BiasFrame
@@ -23,19 +20,6 @@ from processing.classes import TARGET_CLASSES
 from processing.opening import operator
 from vo_server.app import create_app
 from vo_server.web import thumbnails
-
-
-@pytest.fixture
-def client(observatory: Archive) -> FlaskClient:
-    client = create_app(observatory).test_client()
-    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
-    return client
-
-
-@pytest.fixture
-def raw(observatory: Archive) -> Iterator[RawScienceFrame]:
-    with Session(observatory, ANONYMOUS):
-        yield (RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0]
 
 
 def page(client: FlaskClient, path: str, status: int = 200) -> BeautifulSoup:

@@ -3,7 +3,6 @@
 import io
 import threading
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,13 +19,6 @@ from vo_server.app import create_app
 
 SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa" / "rec"
 H_PERSEI = "CIRCLE 34.75 57.13 0.5"
-
-
-@pytest.fixture
-def client(observatory: Archive) -> FlaskClient:
-    client = create_app(observatory).test_client()
-    client.open = partial(client.open, buffered=True)  # reads and closes, as a server does
-    return client
 
 
 @pytest.fixture
