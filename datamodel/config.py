@@ -87,6 +87,26 @@ class Config:
     makes_per_caller: int = setting(2, "targets that one caller may have made at a time over HTTP")
     makes_at_once: int = setting(8, "targets made at a time over HTTP, all callers together")
     raw_bytes: int = setting(2_000_000_000, "size of one raw file at the most, decompressed")
+    job_workers: int = setting(
+        2, "processes that run asynchronous jobs beside the server's own; `vo-server worker` adds more"
+    )
+    jobs_per_caller: int = setting(
+        4, "jobs of one caller that run at a time; further ones wait for their turn"
+    )
+    jobs_waiting_per_caller: int = setting(
+        500, "jobs of one caller that have not ended; beyond that, new ones are refused"
+    )
+    jobs_waiting: int = setting(20_000, "the same for all callers together")
+    jobs_kept_per_caller: int = setting(
+        200_000, "jobs kept for one caller, ended or not; beyond that, new ones are refused"
+    )
+    job_seconds: int = setting(3600, "time that a job may run where it asks for no other")
+    job_seconds_limit: int = setting(6 * 3600, "time that a job may run, whatever it asks for")
+    job_days: float = setting(
+        7.0, "time after which a job and its results are deleted where it asks for no other"
+    )
+    job_days_limit: float = setting(30.0, "time after which a job is deleted, whatever it asks for")
+    job_bytes: int = setting(20_000_000_000, "size of the results of one job at the most")
     log_level: str = setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     @property

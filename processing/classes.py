@@ -1,6 +1,6 @@
 """Every persistent class and table of a complete archive: import this before one is opened."""
 
-from datamodel import making, observations, sources, unique_names
+from datamodel import jobs, making, observations, sources, unique_names
 from datamodel.frames import (
     RawBiasFrame,
     RawDarkFrame,
@@ -42,6 +42,7 @@ LISTED_CLASSES = (ReducedScienceFrame, SourceList)
 
 TABLES = [
     claim,
+    jobs.job,
     making.making,
     observations.cover,
     observations.edges,
