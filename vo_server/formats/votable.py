@@ -3,7 +3,7 @@
 import logging
 import re
 import secrets
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
@@ -12,14 +12,12 @@ import pyarrow as pa
 
 from datamodel.columns import Column, Rows
 from datamodel.errors import ArchiveError, UsageError
-from vo_server.formats import tabledata
+from vo_server.formats import binary, tabledata
 from vo_server.formats.batches import Chunks, pieces
 from vo_server.formats.binary2 import Encoder, base64
 from vo_server.formats.characters import wide_columns
+from vo_server.formats.document import Document, Info
 from vo_server.formats.markup import attributes, element
-
-Info = tuple[str, str] | tuple[str, str, str]
-"""Name, value and, where there is one, explanation, of an INFO element."""
 
 VERSIONS = ("1.4", "1.5")
 
@@ -28,29 +26,51 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _NAMESPACE = "http://www.ivoa.net/xml/VOTable/v1.3"
 _END = b"</RESOURCE>\n"
+_OVERFLOW = b'<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n'
 
 
 @dataclass(frozen=True)
 class _Serialization:
-    """What stands around the rows, and how rows become what stands there."""
+    """What stands around the rows, and how rows become what stands there.
+
+    Attributes
+    ----------
+    encoder
+        Is given the columns, which of them are ``unicodeChar``, and the values that stand for NULL.
+    framed
+        What becomes of the encoded rows.
+    nulls
+        Sets values aside to stand for NULL, given the first piece.
+    """
 
     start: bytes
     end: bytes
-    encoder: Callable[[tuple[Column, ...], Collection[int]], Callable[[pa.RecordBatch], bytes | memoryview]]
+    encoder: Callable[
+        [tuple[Column, ...], Collection[int], Mapping[int, int]],
+        Callable[[pa.RecordBatch], bytes | memoryview],
+    ]
     framed: Callable[[Iterator[bytes | memoryview]], Iterator[bytes]]
+    nulls: Callable[[tuple[Column, ...], pa.RecordBatch | None], Mapping[int, int]] = lambda *_: {}
 
 
 _SERIALIZATIONS = {
     "binary2": _Serialization(
         b'<DATA><BINARY2><STREAM encoding="base64">\n',
         b"</STREAM></BINARY2></DATA>\n",
-        Encoder,
+        lambda columns, wide, nulls: Encoder(columns, wide),
         base64,
+    ),
+    "binary": _Serialization(
+        b'<DATA><BINARY><STREAM encoding="base64">\n',
+        b"</STREAM></BINARY></DATA>\n",
+        binary.encoder,
+        base64,
+        binary.set_aside,
     ),
     "tabledata": _Serialization(
         b"<DATA><TABLEDATA>\n",
         b"</TABLEDATA></DATA>\n",
-        lambda columns, wide: lambda batch: tabledata.encode(batch, columns),
+        lambda columns, wide, nulls: lambda batch: tabledata.encode(batch, columns),
         lambda chunks: (bytes(chunk) for chunk in chunks),
     ),
 }
@@ -74,7 +94,7 @@ def write(
     rows
         The answer; it is closed when the last chunk was read or the chunks are closed.
     serialization
-        ``binary2`` or ``tabledata``.
+        ``binary2``, ``tabledata`` or ``binary``.
     version
         ``1.4`` or ``1.5``.
     infos
@@ -98,10 +118,29 @@ def write(
     goes into the log under an identifier, and only that is told.
     """
     _known("VOTable serialization", serialization, _SERIALIZATIONS)
-    head = f"""{_start(version)}{element("INFO", name="QUERY_STATUS", value="OK")}
-{_infos(infos)}{results_extras.decode()}{_table_start(table_name, description)}"""
-    tail = _END + resource_extras + b"</VOTABLE>\n"
-    return Chunks(rows, _document(rows, head, _SERIALIZATIONS[serialization], tail))
+    document = Document(infos, results_extras, resource_extras, table_name, description)
+    return Chunks(rows, _document(rows, document, _SERIALIZATIONS[serialization], _start(version)))
+
+
+def metadata(
+    columns: tuple[Column, ...], document: Document, *, wide: Collection[int] = (), overflow: bool = False
+) -> bytes:
+    """A document with the table's description and no rows, for formats that carry one beside their own rows.
+
+    Parameters
+    ----------
+    columns
+        Of the table.
+    document
+        What it says of itself.
+    wide
+        The positions of columns that are ``unicodeChar``.
+    overflow
+        Whether rows were cut off.
+    """
+    told = _OVERFLOW if overflow else b""
+    head = _start(VERSIONS[0]) + _head(document) + _fields(columns, wide, {})
+    return head.encode() + b"</TABLE>\n" + told + _END + document.resource_extras + b"</VOTABLE>\n"
 
 
 def error(message: str, infos: Iterable[Info] = (), version: str = "1.4") -> bytes:
@@ -124,15 +163,18 @@ def field_ids(columns: Sequence[Column]) -> list[str]:
     return list(ids)
 
 
-def _document(rows: Rows, head: str, form: _Serialization, tail: bytes) -> Generator[bytes, None, None]:
+def _document(
+    rows: Rows, document: Document, form: _Serialization, start: str
+) -> Generator[bytes, None, None]:
     ending = _Ending()
     source = ending.watch(pieces(rows))
     first = next(source, None)
     wide = wide_columns(rows.columns, first)
-    yield (head + _fields(rows.columns, wide)).encode() + form.start
-    encode = form.encoder(rows.columns, wide)
+    nulls = form.nulls(rows.columns, first)
+    yield (start + _head(document) + _fields(rows.columns, wide, nulls)).encode() + form.start
+    encode = form.encoder(rows.columns, wide, nulls)
     yield from form.framed(ending.watch(map(encode, chain([first] if first else [], source))))
-    yield form.end + b"</TABLE>\n" + ending.info(rows) + tail
+    yield form.end + b"</TABLE>\n" + ending.info(rows) + _END + document.resource_extras + b"</VOTABLE>\n"
 
 
 class _Ending:
@@ -156,7 +198,7 @@ class _Ending:
         """What follows the table: nothing where all went well."""
         if self._failure:
             return element("INFO", self._failure, name="QUERY_STATUS", value="ERROR").encode() + b"\n"
-        return b'<INFO name="QUERY_STATUS" value="OVERFLOW"/>\n' if rows.overflow else b""
+        return _OVERFLOW if rows.overflow else b""
 
 
 def _start(version: str) -> str:
@@ -172,31 +214,39 @@ def _infos(infos: Iterable[Info]) -> str:
     return "".join(element("INFO", *rest, name=name, value=value) + "\n" for name, value, *rest in infos)
 
 
-def _table_start(name: str, description: str) -> str:
-    told = element("DESCRIPTION", description) + "\n" if description else ""
-    return f"<TABLE{attributes(name=name)}>\n{told}"
+def _head(document: Document) -> str:
+    """What comes before the FIELDs."""
+    status = element("INFO", name="QUERY_STATUS", value="OK")
+    told = element("DESCRIPTION", document.description) + "\n" if document.description else ""
+    return (
+        f"{status}\n{_infos(document.infos)}{document.results_extras.decode()}"
+        f"<TABLE{attributes(name=document.table_name)}>\n{told}"
+    )
 
 
-def _fields(columns: tuple[Column, ...], wide: Collection[int]) -> str:
+def _fields(columns: tuple[Column, ...], wide: Collection[int], nulls: Mapping[int, int]) -> str:
     ids = field_ids(columns)
-    return "".join(_field(column, ids[i], i in wide) for i, column in enumerate(columns))
+    return "".join(
+        _field(column, ids[i], i in wide, nulls.get(i, column.null)) for i, column in enumerate(columns)
+    )
 
 
-def _field(column: Column, id: str, is_wide: bool) -> str:
+def _field(column: Column, id: str, is_wide: bool, null: int | None) -> str:
     size = column.votable_arraysize
+    widened = is_wide and column.datatype.votable == "char"
     described = attributes(
         ID=id,
         name=column.name,
         datatype="unicodeChar" if is_wide else column.datatype.votable,
-        arraysize=f"{size}*" if is_wide and size and size.isdigit() else size,
+        arraysize=f"{size}*" if widened and size and size.isdigit() else size,
         xtype=column.votable_xtype,
         unit=column.unit,
         ucd=column.ucd,
         utype=column.utype,
     )
-    if not column.description:
-        return f"<FIELD{described}/>\n"
-    return f"<FIELD{described}>{element('DESCRIPTION', column.description)}</FIELD>\n"
+    told = element("DESCRIPTION", column.description) if column.description else ""
+    told += element("VALUES", null=str(null)) if null is not None else ""
+    return f"<FIELD{described}>{told}</FIELD>\n" if told else f"<FIELD{described}/>\n"
 
 
 def _known(what: str, given: str, known: Iterable[str]) -> None:
