@@ -172,7 +172,7 @@ def test_every_offer_can_be_asked_for_and_written(offer):
         chosen = choose(name)
         content = b"".join(chosen.write(answer(("BIGINT", [1])), infos=[("a", "b")], table_name="t"))
         assert chosen.mime == offer.mime
-        assert chosen.is_votable == (b"<VOTABLE" in content)
+        assert chosen.is_votable == content.startswith(b"<?xml")
         assert chosen.extension == offer.extension
 
 

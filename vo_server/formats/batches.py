@@ -45,8 +45,11 @@ def pieces(rows: Rows) -> Iterator[pa.RecordBatch]:
 
     The limits keep what an encoder holds in memory constant, and every Arrow offset within 32 bits.
     """
+    most = max(1, min(PIECE_ROWS, PIECE_BYTES // _declared_bytes(rows.columns)))
     for batch in rows.batches:
-        yield from _halves(_declared(batch, rows.columns))
+        declared = _declared(batch, rows.columns)
+        for start in range(0, max(batch.num_rows, 1), most):
+            yield from _halves(declared.slice(start, most))
 
 
 def payload(array: pa.Array) -> memoryview:
@@ -63,6 +66,11 @@ def flat_list(array: pa.Array) -> tuple[pa.Array, pa.Array]:
     return pc.list_flatten(array), pc.fill_null(pc.list_value_length(array), 0)
 
 
+def _declared_bytes(columns: tuple[Column, ...]) -> int:
+    """About how much a row is written as where arrays have a declared size, which is there even for NULL."""
+    return 1 + sum(8 * (c.extent.most or 0) for c in columns if c.extent.fixed)
+
+
 def _declared(batch: pa.RecordBatch, columns: tuple[Column, ...]) -> pa.RecordBatch:
     """The batch with each column in the Arrow type that it was declared to have."""
     types = [column.datatype.arrow for column in columns]
@@ -73,9 +81,9 @@ def _declared(batch: pa.RecordBatch, columns: tuple[Column, ...]) -> pa.RecordBa
 
 
 def _halves(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    if batch.num_rows <= 1 or (batch.num_rows <= PIECE_ROWS and batch.nbytes <= PIECE_BYTES):
+    if batch.num_rows <= 1 or batch.nbytes <= PIECE_BYTES:
         yield batch
         return
-    middle = min(PIECE_ROWS, batch.num_rows // 2)
+    middle = batch.num_rows // 2
     yield from _halves(batch.slice(0, middle))
     yield from _halves(batch.slice(middle))

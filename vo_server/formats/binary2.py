@@ -6,6 +6,7 @@ variable width make one structured array; joining these with the variable values
 gives an Arrow array whose data buffer is the rows, so that nothing is done row by row.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pybase64
 
+from datamodel.arrays import KINDS
 from datamodel.columns import Column
 from datamodel.errors import ArchiveError
-from vo_server.formats.batches import flat_list, payload
+from vo_server.formats.batches import payload
 from vo_server.formats.characters import narrow, wide
+from vo_server.formats.elements import bits, character_bytes, counted, element_dtype, elements, list_length
 
 _LINE = 3 << 16
 _MASK = "mask"
@@ -36,16 +39,14 @@ class _Field:
     fixed
         Makes the values, first axis rows; None where the width varies.
     variable
-        Makes the bytes that follow the length, one value a row without NULL; None where the width is fixed.
-    item_bytes
-        How many of those bytes the length counts as one.
+        Makes the bytes that follow the length, one value a row without NULL, and the length, which counts
+        characters, elements or bits; None where the width is fixed.
     """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
     fixed: Callable[[pa.Array], npt.NDArray[Any]] | None
-    variable: Callable[[pa.Array], pa.Array] | None = None
-    item_bytes: int = 1
+    variable: Callable[[pa.Array], tuple[pa.Array, npt.NDArray[Any]]] | None = None
 
 
 @dataclass(frozen=True)
@@ -114,8 +115,7 @@ def _parts(segment: _Segment, batch: pa.RecordBatch) -> list[pa.Array]:
         if field.fixed:
             packed[str(i)] = field.fixed(batch.column(i))
         if field.variable:
-            values = field.variable(batch.column(i))
-            packed[str(i)] = pc.binary_length(values).to_numpy() // field.item_bytes
+            values, packed[str(i)] = field.variable(batch.column(i))
             tail.append(values)
     return [_as_binary(packed), *tail]
 
@@ -150,16 +150,22 @@ def _as_binary(packed: npt.NDArray[Any]) -> pa.Array:
 
 
 def _field(column: Column, is_wide: bool) -> _Field:
-    kind = column.datatype.kind
+    kind, extent = column.datatype.kind, column.extent
     if kind in _SCALARS:
         return _SCALARS[kind](column)
-    is_fixed = (column.votable_arraysize or "").isdigit() and not is_wide
-    if kind == "geometry":
-        return _fixed_list(column) if is_fixed else _VARIABLE_LIST
-    return _fixed_text(column) if is_fixed else _WIDE_TEXT if is_wide else _NARROW_TEXT
+    if kind in KINDS:
+        make = _BITS if column.datatype.votable == "bit" else _LISTS
+        return make[extent.fixed](column)
+    if is_wide and column.datatype.votable == "char":
+        return _WIDE_TEXT
+    if extent.fixed:
+        return _fixed_text(column)
+    return _WIDE_TEXT if is_wide else _NARROW_TEXT
 
 
 def _number(column: Column) -> _Field:
+    if column.datatype.votable == "bit":
+        return _bit(column)
     floating = pa.types.is_floating(column.datatype.arrow)
     null = pa.scalar(float("nan") if floating else 0, column.datatype.arrow)
     return _Field(
@@ -177,31 +183,84 @@ def _boolean(column: Column) -> _Field:
     return _Field(np.dtype("S1"), (), letters)
 
 
+def _bit(column: Column) -> _Field:
+    """A bit is the first of its byte (VOTable 1.4 section 6.3); astropy looks at the fifth, so both are set."""
+    return _Field(np.dtype("u1"), (), lambda array: np.where(pc.fill_null(array, 0).to_numpy() != 0, 0x88, 0))
+
+
 def _fixed_text(column: Column) -> _Field:
-    width = int(column.votable_arraysize or "1")
+    width = column.extent.most or 0
+    size = character_bytes(column)
+    encode = wide if size == 2 else narrow
 
     def padded(array: pa.Array) -> npt.NDArray[Any]:
-        written = narrow(array)
-        _check(pc.max(pc.binary_length(written)).as_py() or 0, width, "<=", column)
+        written = encode(array)
+        _check((pc.max(pc.binary_length(written)).as_py() or 0) // size, width, "<=", column)
+        if size > 1 or width == 0:
+            return np.array(written.to_pylist(), dtype=f"S{width * size}")
         filled = pc.ascii_rpad(written.cast(pa.string()), width=width, padding="\0")
         return np.frombuffer(payload(filled), dtype=f"S{width}")
 
-    return _Field(np.dtype(f"S{width}"), (), padded)
+    return _Field(np.dtype(f"S{width * size}"), (), padded)
 
 
 def _fixed_list(column: Column) -> _Field:
-    width = int(column.votable_arraysize or "1")
+    dtype, width = element_dtype(column), list_length(column)
+    filler = math.nan if dtype.kind == "f" else 0 if dtype.kind in "iu" else b""
 
     def table(array: pa.Array) -> npt.NDArray[Any]:
-        elements, lengths = flat_list(array)
-        valid = array.is_valid().to_numpy(zero_copy_only=False)
-        for given in np.unique(lengths.to_numpy()[valid]):
-            _check(int(given), width, "==", column)
-        values = np.full((len(array), width), np.nan)
-        values[valid] = _doubles(elements).reshape(-1, width)
-        return values
+        return _table(array, *elements(array, column), np.full((len(array), width), filler, dtype), column)
 
-    return _Field(np.dtype(">f8"), (width,), table)
+    return _Field(dtype, (width,), table)
+
+
+def _variable_list(column: Column) -> _Field:
+    size = element_dtype(column).itemsize
+    times, per = counted(column)
+
+    def values(array: pa.Array) -> tuple[pa.Array, npt.NDArray[Any]]:
+        flat, lengths = elements(array, column)
+        return _binary(flat, lengths * size), lengths * times // per
+
+    return _variable(values)
+
+
+def _fixed_bits(column: Column) -> _Field:
+    width = list_length(column)
+
+    def table(array: pa.Array) -> npt.NDArray[Any]:
+        empty = np.zeros((len(array), width), dtype=bool)
+        return np.packbits(_table(array, *bits(array), empty, column), axis=1)
+
+    return _Field(np.dtype("u1"), ((width + 7) // 8,), table)
+
+
+def _variable_bits(column: Column) -> _Field:
+    def values(array: pa.Array) -> tuple[pa.Array, npt.NDArray[Any]]:
+        flat, lengths = bits(array)
+        sizes = (lengths + 7) // 8
+        before = np.cumsum(sizes * 8 - lengths) - (sizes * 8 - lengths)
+        spread = np.zeros(int(sizes.sum()) * 8, dtype=bool)
+        spread[np.arange(len(flat)) + np.repeat(before, lengths)] = flat
+        return _binary(np.packbits(spread), sizes), lengths
+
+    return _variable(values)
+
+
+def _table(
+    array: pa.Array,
+    flat: npt.NDArray[Any],
+    lengths: npt.NDArray[Any],
+    empty: npt.NDArray[Any],
+    column: Column,
+) -> npt.NDArray[Any]:
+    """Fills `empty`, of shape ``(rows, elements)``, but for the rows that are NULL."""
+    width = empty.shape[1]
+    valid = array.is_valid().to_numpy(zero_copy_only=False)
+    for given in np.unique(lengths[valid]):
+        _check(int(given), width, "==", column)
+    empty[valid] = flat.reshape(-1, width)
+    return empty
 
 
 def _check(given: int, width: int, relation: str, column: Column) -> None:
@@ -209,23 +268,27 @@ def _check(given: int, width: int, relation: str, column: Column) -> None:
         raise ArchiveError(f"column {column.name}: a value of length {given} where arraysize is '{width}'")
 
 
-def _variable(values: Callable[[pa.Array], pa.Array], item_bytes: int) -> _Field:
-    return _Field(np.dtype(">i4"), (), None, values, item_bytes)
+def _variable(values: Callable[[pa.Array], tuple[pa.Array, npt.NDArray[Any]]]) -> _Field:
+    return _Field(np.dtype(">i4"), (), None, values)
 
 
-def _list_bytes(array: pa.Array) -> pa.Array:
-    elements, lengths = flat_list(array)
-    offsets = np.zeros(len(array) + 1, dtype=np.int32)
-    np.cumsum(lengths.to_numpy() * 8, out=offsets[1:])
-    data = _doubles(elements).astype(">f8")
-    return pa.Array.from_buffers(pa.binary(), len(array), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+def _text(encode: Callable[[pa.Array], pa.Array], character_bytes: int) -> _Field:
+    def values(array: pa.Array) -> tuple[pa.Array, npt.NDArray[Any]]:
+        encoded = encode(array)
+        return encoded, pc.binary_length(encoded).to_numpy() // character_bytes
+
+    return _variable(values)
 
 
-def _doubles(elements: pa.Array) -> npt.NDArray[np.float64]:
-    return pc.fill_null(elements, float("nan")).to_numpy()  # type: ignore[no-any-return]
+def _binary(flat: npt.NDArray[Any], sizes: npt.NDArray[Any]) -> pa.Array:
+    """The bytes of an array, cut into values of the given sizes."""
+    offsets = np.zeros(len(sizes) + 1, dtype=np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    return pa.Array.from_buffers(pa.binary(), len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(flat)])
 
 
 _SCALARS = {"number": _number, "boolean": _boolean}
-_NARROW_TEXT = _variable(narrow, 1)
-_WIDE_TEXT = _variable(wide, 2)
-_VARIABLE_LIST = _variable(_list_bytes, 8)
+_LISTS = {True: _fixed_list, False: _variable_list}
+_BITS = {True: _fixed_bits, False: _variable_bits}
+_NARROW_TEXT = _text(narrow, 1)
+_WIDE_TEXT = _text(wide, 2)

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from datamodel.columns import Column
 from vo_server.formats.batches import flat_list, payload
+from vo_server.formats.elements import missing, text_length
 
 Edit = Callable[[pa.Array], pa.Array]
 
@@ -26,10 +27,11 @@ def cells(batch: pa.RecordBatch, columns: tuple[Column, ...], edit: Edit) -> lis
     Notes
     -----
     Floating point has the fewest digits that read back as the same number; what is not finite is ``NaN``,
-    ``+Inf`` and ``-Inf`` (VOTable 1.4 section 6). A list is its elements with a space between them.
+    ``+Inf`` and ``-Inf`` (VOTable 1.4 section 6). A list is its elements with a space between them; one of
+    texts has each filled up with spaces to the length that the arraysize declares, and nothing between.
     """
     return [
-        _WRITERS[column.datatype.kind](array, edit)
+        _WRITERS[column.datatype.kind](array, column, edit)
         for array, column in zip(batch.columns, columns, strict=True)
     ]
 
@@ -48,22 +50,37 @@ def _floats(array: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_nan(array), "NaN", pc.if_else(pc.is_inf(array), infinite, written))
 
 
-def _numbers(array: pa.Array, edit: Edit) -> pa.Array:
+def _numbers(array: pa.Array, column: Column, edit: Edit) -> pa.Array:
     return _floats(array) if pa.types.is_floating(array.type) else array.cast(pa.string())
 
 
-def _lists(array: pa.Array, edit: Edit) -> pa.Array:
-    elements, lengths = flat_list(array)
+def _lists(array: pa.Array, column: Column, edit: Edit) -> pa.Array:
+    flat, lengths = flat_list(array)
+    if pa.types.is_string(flat.type):
+        width = text_length(column)
+        separator, texts = "", edit(pc.utf8_rpad(pc.fill_null(flat, ""), width=width, padding=" "))
+    else:
+        separator, texts = " ", _elements(flat, column)
     ends = pc.cumulative_sum(lengths)
     offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends.cast(pa.int32())])
-    texts = pa.ListArray.from_arrays(offsets, pc.fill_null(_floats(elements), "NaN"))
-    return pc.if_else(array.is_valid(), pc.binary_join(texts, " "), pa.scalar(None, pa.string()))
+    joined = pc.binary_join(pa.ListArray.from_arrays(offsets, texts), separator)
+    return pc.if_else(array.is_valid(), joined, pa.scalar(None, pa.string()))
 
 
-_WRITERS: dict[str, Callable[[pa.Array, Edit], pa.Array]] = {
+def _elements(flat: pa.Array, column: Column) -> pa.Array:
+    if pa.types.is_floating(flat.type):
+        return pc.fill_null(_floats(flat), "NaN")
+    if not pa.types.is_boolean(flat.type):
+        return pc.fill_null(flat, pa.scalar(missing(column), flat.type)).cast(pa.string())
+    true, false = "10" if column.datatype.votable == "bit" else "TF"
+    return pc.fill_null(pc.if_else(flat, true, false), "?")
+
+
+_WRITERS: dict[str, Callable[[pa.Array, Column, Edit], pa.Array]] = {
     "number": _numbers,
-    "boolean": lambda array, edit: array.cast(pa.string()),
-    "text": lambda array, edit: edit(array),
-    "timestamp": lambda array, edit: edit(array),
+    "boolean": lambda array, column, edit: array.cast(pa.string()),
+    "text": lambda array, column, edit: edit(array),
+    "timestamp": lambda array, column, edit: edit(array),
     "geometry": _lists,
+    "array": _lists,
 }

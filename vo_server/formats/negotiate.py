@@ -1,25 +1,21 @@
 """Which format does a caller mean by RESPONSEFORMAT (or FORMAT)?"""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from datamodel.columns import Rows
 from datamodel.errors import UsageError, nearest
-from vo_server.formats import text, votable
+from vo_server.formats import arrow, fits, json, parquet, text, votable
 from vo_server.formats.batches import Chunks
+from vo_server.formats.document import Document
 
 
 class Writer(Protocol):
-    """Writes an answer; ``options`` are those of the format, the rest is what the document says of itself."""
+    """Writes an answer; ``options`` are those of the format, the document what the answer says of itself."""
 
-    def __call__(
-        self,
-        rows: Rows,
-        document: Mapping[str, Any],
-        options: Mapping[str, Any],
-    ) -> Chunks:
+    def __call__(self, rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
         """The answer in chunks."""
         ...
 
@@ -33,11 +29,13 @@ class Format:
     mime
         For the Content-Type; what the caller wrote, where that was a media type.
     serialization
-        ``binary2`` or ``tabledata`` for VOTable, else the short name.
+        ``binary2``, ``tabledata`` or ``binary`` for VOTable, else the short name.
     extension
         Of a file name, without a dot.
     writer, options
         What writes it, and how.
+    is_late
+        Whether nothing is written before the last row is known.
     """
 
     mime: str
@@ -45,31 +43,29 @@ class Format:
     extension: str
     writer: Writer
     options: Mapping[str, Any] = field(default_factory=dict)
+    is_late: bool = False
 
     @property
     def is_votable(self) -> bool:
-        """Whether errors and overflow can be told in the document."""
+        """Whether errors can be told in the document."""
         return self.writer is _write_votable
 
-    def write(
-        self,
-        rows: Rows,
-        *,
-        infos: Iterable[votable.Info] = (),
-        results_extras: bytes = b"",
-        resource_extras: bytes = b"",
-        table_name: str = "result",
-        description: str = "",
-    ) -> Chunks:
-        """The answer in this format; one without a place for it leaves out all but the rows."""
-        document = {
-            "infos": infos,
-            "results_extras": results_extras,
-            "resource_extras": resource_extras,
-            "table_name": table_name,
-            "description": description,
-        }
-        return self.writer(rows, document, self.options)
+    @property
+    def is_text(self) -> bool:
+        """Whether values are written as text, of which gzip makes much less."""
+        return self.serialization in ("tabledata", "csv", "tsv", "json")
+
+    def write(self, rows: Rows, **document: Any) -> Chunks:
+        """The answer in this format.
+
+        Parameters
+        ----------
+        rows
+            The answer.
+        **document
+            The attributes of a `Document`; what the format has no place for is left out.
+        """
+        return self.writer(rows, Document(**document), self.options)
 
 
 @dataclass(frozen=True)
@@ -88,6 +84,8 @@ class Offer:
         Media type parameters that change what is written: name to value to options.
     leaves_open
         What is not asked for is as in the protocol's default, not as in `options`.
+    is_late
+        See `Format`.
     """
 
     mime: str
@@ -98,6 +96,7 @@ class Offer:
     ivo_id: str | None = None
     parameters: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     leaves_open: bool = False
+    is_late: bool = False
 
     @property
     def kind(self) -> str:
@@ -105,39 +104,72 @@ class Offer:
         return self.mime.partition(";")[0]
 
 
-def _write_votable(rows: Rows, document: Mapping[str, Any], options: Mapping[str, Any]) -> Chunks:
-    return votable.write(rows, **document, **options)
+def _write_votable(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
+    return votable.write(rows, **vars(document), **options)
 
 
-def _write_csv(rows: Rows, document: Mapping[str, Any], options: Mapping[str, Any]) -> Chunks:
+def _write_csv(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
     return text.csv(rows, **options)
 
 
-def _write_tsv(rows: Rows, document: Mapping[str, Any], options: Mapping[str, Any]) -> Chunks:
+def _write_tsv(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
     return text.tsv(rows, **options)
 
 
+def _write_fits(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
+    return fits.write(rows, document)
+
+
+def _write_parquet(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
+    return parquet.write(rows, document)
+
+
+def _write_arrow(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
+    return arrow.write(rows, document)
+
+
+def _write_json(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
+    return json.write(rows, document, **options)
+
+
 _VOTABLE_PARAMETERS = {
-    "serialization": {name: {"serialization": name} for name in ("binary2", "tabledata")},
+    "serialization": {name: {"serialization": name} for name in ("binary2", "tabledata", "binary")},
     "version": {version: {"version": version} for version in votable.VERSIONS},
 }
 _HEADER = {"header": {"present": {"header": True}, "absent": {"header": False}}}
-_BINARY2 = {"serialization": "binary2"}
-_TABLEDATA = {"serialization": "tabledata"}
+_LONG = {"long": {"number": {"text_for_long": False}, "text": {"text_for_long": True}}}
 _OUTPUT = "ivo://ivoa.net/std/TAPRegExt#output-votable"
 _X = "application/x-votable+xml"
 
+
+def _votable(serialization: str, short: str, ivo_id: str) -> Offer:
+    """VOTable in one serialization, under its own media type."""
+    aliases = (f"votable/{short}", f"votable/{serialization}")
+    mime, options = f"{_X};serialization={serialization}", {"serialization": serialization}
+    return Offer(mime, aliases, "vot", _write_votable, options, f"{_OUTPUT}-{ivo_id}", _VOTABLE_PARAMETERS)
+
+
 OFFERS: tuple[Offer, ...] = (
-    Offer(_X, ("votable",), "vot", _write_votable, _BINARY2, None, _VOTABLE_PARAMETERS, leaves_open=True),
     Offer(
-        f"{_X};serialization=binary2", ("votable/b2",), "vot", _write_votable, _BINARY2, f"{_OUTPUT}-binary2"
+        _X,
+        ("votable",),
+        "vot",
+        _write_votable,
+        {"serialization": "binary2"},
+        None,
+        _VOTABLE_PARAMETERS,
+        leaves_open=True,
     ),
-    Offer(
-        f"{_X};serialization=tabledata", ("votable/td",), "vot", _write_votable, _TABLEDATA, f"{_OUTPUT}-td"
-    ),
-    Offer("text/xml", (), "xml", _write_votable, _TABLEDATA, None, _VOTABLE_PARAMETERS),
+    _votable("binary2", "b2", "binary2"),
+    _votable("tabledata", "td", "td"),
+    _votable("binary", "b", "binary"),
+    Offer("text/xml", (), "xml", _write_votable, {"serialization": "tabledata"}, None, _VOTABLE_PARAMETERS),
     Offer("text/csv;header=present", ("csv",), "csv", _write_csv, {"header": True}, None, _HEADER),
     Offer("text/tab-separated-values", ("tsv",), "tsv", _write_tsv, {"header": True}, None, _HEADER),
+    Offer("application/fits", ("fits",), "fits", _write_fits, is_late=True),
+    Offer("application/vnd.apache.parquet", ("parquet",), "parquet", _write_parquet),
+    Offer("application/vnd.apache.arrow.stream", ("arrow",), "arrows", _write_arrow),
+    Offer("application/json", ("json",), "json", _write_json, {}, None, _LONG),
 )
 """The one table of formats, in the order in which they are told of."""
 
@@ -196,7 +228,7 @@ def _format(offer: Offer, mime: str, parameters: Mapping[str, str], fallback: Fo
     for name in offer.parameters.keys() & parameters.keys():
         options |= _option(offer, name, parameters[name])
     serialization = options.get("serialization", offer.extension)
-    return Format(mime, serialization, offer.extension, offer.writer, options)
+    return Format(mime, serialization, offer.extension, offer.writer, options, offer.is_late)
 
 
 def _option(offer: Offer, name: str, value: str) -> Mapping[str, Any]:
