@@ -1,0 +1,298 @@
+"""How do batches become a table that lasts as long as one transaction, fast, on either database?
+
+The columns are called as people called them where every database can tell them apart by that, and have names of
+our own where they are longer or differ in case alone; `sa.Table.c` has them under the names that were sent. A
+table with positions has one column more, the index of the sky, and its rows lie in that order.
+"""
+
+import io
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg2
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from datamodel import arrays
+from datamodel.columns import Column, PointIndex, Table
+from datamodel.dialect import fault_of
+from datamodel.errors import UsageError
+from datamodel.healpix import NO_PIXEL, hpx29
+from datamodel.streaming import driver_of
+
+MAX_COLUMNS = 1000
+"""What both databases take, with some room."""
+
+SORTED_BYTES = 64 << 20
+"""Rows are brought into the order of the sky in runs of about this size."""
+
+_INSERTED_ROWS = 20_000
+_LONGEST_NAME = 63
+"""In bytes; PostgreSQL cuts off what is beyond."""
+
+_TIME_LENGTH = len("2026-01-31T12:00:00.000000")
+_DEGREES = (None, "", "deg", "degree", "degrees")
+
+
+@dataclass(frozen=True)
+class Temporary:
+    """A table that is there for one transaction.
+
+    Attributes
+    ----------
+    table
+        As queries know it; the same rows for every caller.
+    sql
+        As the database knows it.
+    """
+
+    table: Table
+    sql: sa.Table
+
+
+def temporary(
+    number: int, schema: str, name: str, columns: tuple[Column, ...], description: str = ""
+) -> Temporary:
+    """A table that is not there yet; `load` makes it.
+
+    Parameters
+    ----------
+    number
+        Tells it from others of the same transaction.
+    schema, name, columns, description
+        As queries know it.
+
+    Raises
+    ------
+    UsageError
+        There are no columns, too many, or one has no name or that of another.
+    """
+    _check(f"{schema}.{name}", columns)
+    names = _names_in_sql([c.name for c in columns])
+    own = [sa.Column(n, c.datatype.sql(), key=c.name) for n, c in zip(names, columns, strict=True)]
+    sql = sa.Table(f"temporary_{number}", sa.MetaData(), *own, prefixes=["TEMPORARY"])
+    point = position_of(columns)
+    if point is not None:
+        sql.append_column(sa.Column(point.hpx29, sa.BigInteger))
+        sa.Index(f"{sql.name}_hpx29", sql.c[point.hpx29])
+    return Temporary(Table(schema, name, columns, lambda _caller: sql, description, point=point), sql)
+
+
+def position_of(columns: Sequence[Column]) -> PointIndex | None:
+    """Which columns hold the position of a row, in degrees: told by their UCDs, or else by their names.
+
+    Returns
+    -------
+    PointIndex or None
+        Its `hpx29` is a name that none of the columns has.
+    """
+    numbers = [c for c in columns if c.datatype.kind == "number" and c.unit in _DEGREES]
+    for ra_is, dec_is in _TELLING:
+        ra, dec = ([c.name for c in numbers if tells(c)] for tells in (ra_is, dec_is))
+        if len(ra) == len(dec) == 1:
+            return PointIndex(ra[0], dec[0], _free_name("hpx29", {c.name.lower() for c in columns}))
+    return None
+
+
+def load(connection: sa.Connection, made: Temporary, batches: Iterable[pa.RecordBatch]) -> int:
+    """Make a temporary table and fill it; it goes with the transaction under way.
+
+    Parameters
+    ----------
+    connection
+        Within a transaction.
+    made
+        Which table.
+    batches
+        Rows, whose columns are of the types of the table's.
+
+    Returns
+    -------
+    int
+        How many rows there are.
+
+    Raises
+    ------
+    UsageError
+        A value is none that the database can hold.
+    """
+    table, sql = made.table, made.sql
+    connection.execute(CreateTable(sql))
+    if table.point is not None:
+        batches = _with_pixels(batches, table, table.point)
+    raw, total = driver_of(connection), 0
+    fill, finish = _DRIVERS[connection.dialect.name]
+    for batch in batches:
+        columns = _storable(batch, table)
+        try:
+            fill(raw, sql.name, columns)
+        except (sqlite3.Error, psycopg2.Error) as failure:
+            fault = fault_of(failure)
+            if fault is None:
+                raise
+            raise UsageError(f"table {table.full_name} cannot be kept: {fault}") from None
+        total += batch.num_rows
+    for index in sql.indexes:
+        connection.execute(CreateIndex(index))
+    for statement in finish:
+        connection.exec_driver_sql(statement.format(table=sql.name))
+    return total
+
+
+def _check(name: str, columns: Sequence[Column]) -> None:
+    if not columns or len(columns) > MAX_COLUMNS:
+        raise UsageError(f"table {name} has {len(columns)} columns, expected 1 to {MAX_COLUMNS}")
+    seen: set[str] = set()
+    for number, column in enumerate(columns, 1):
+        if not column.name.strip():
+            raise UsageError(f"column {number} of table {name} has no name, expected one for each column")
+        if column.name in seen:
+            raise UsageError(
+                f"table {name} has two columns called '{column.name[:100]}', expected different names"
+            )
+        seen.add(column.name)
+
+
+def _names_in_sql(names: Sequence[str]) -> list[str]:
+    """The same names, but for those that a database would cut off or take for another."""
+    often = Counter(name.lower() for name in names)
+    made = []
+    for place, name in enumerate(names):
+        plain = often[name.lower()] == 1 and len(name.encode()) <= _LONGEST_NAME
+        made.append(name if plain else _free_name(f"column_{place}", often))
+    return made
+
+
+def _free_name(wanted: str, taken: Container[str]) -> str:
+    while wanted in taken:
+        wanted += "_"
+    return wanted
+
+
+def _ucd(*wanted: str) -> Callable[[Column], bool]:
+    words = set(wanted)
+    return lambda column: words <= {word.strip().lower() for word in (column.ucd or "").split(";")}
+
+
+def _called(*names: str) -> Callable[[Column], bool]:
+    return lambda column: column.name.lower() in names
+
+
+_TELLING = (
+    (_ucd("pos.eq.ra", "meta.main"), _ucd("pos.eq.dec", "meta.main")),
+    (_ucd("pos_eq_ra_main"), _ucd("pos_eq_dec_main")),
+    (_called("ra"), _called("dec")),
+    (_ucd("pos.eq.ra"), _ucd("pos.eq.dec")),
+    (_called("raj2000", "ra_icrs"), _called("dej2000", "dec_icrs", "de_icrs")),
+)
+"""How right ascension and declination are told, the surest first."""
+
+
+def _with_pixels(
+    batches: Iterable[pa.RecordBatch], table: Table, point: PointIndex
+) -> Iterator[pa.RecordBatch]:
+    """The same rows with their pixels, in the order of these as far as memory goes."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(b.nbytes for b in held) > SORTED_BYTES:
+            yield from _in_order(held, table, point)
+            held = []
+    yield from _in_order(held, table, point)
+
+
+def _in_order(held: list[pa.RecordBatch], table: Table, point: PointIndex) -> Iterator[pa.RecordBatch]:
+    if not held:
+        return
+    names = [c.name for c in table.columns]
+    whole = pa.Table.from_batches(held).combine_chunks()
+    pixels = _pixels(*(whole.column(names.index(name)) for name in (point.ra, point.dec)))
+    order = np.argsort(pixels, kind="stable")
+    numbered = whole.append_column(point.hpx29, pa.array(pixels)).take(pa.array(order))
+    yield from numbered.combine_chunks().to_batches(max_chunksize=_INSERTED_ROWS)
+
+
+def _pixels(*position: pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Pixels of positions; one that is no place of the sky has none."""
+    ra, dec = (pc.cast(c, pa.float64(), safe=False).to_numpy() for c in position)
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(ra) & (np.abs(dec) <= 90.0)
+    pixels = np.full(len(ra), NO_PIXEL, np.int64)
+    pixels[known] = hpx29(ra[known], dec[known])
+    return pixels
+
+
+def _storable(batch: pa.RecordBatch, table: Table) -> list[pa.Array]:
+    """The columns as the database is to be given them."""
+    made = [_stored(batch.column(place), column, table) for place, column in enumerate(table.columns)]
+    return [*made, *batch.columns[len(table.columns) :]]
+
+
+def _stored(array: pa.Array, column: Column, table: Table) -> pa.Array:
+    kind = column.datatype.kind
+    if kind == "timestamp":
+        return _timestamps(array, column, table)
+    stored = arrays.stored(array, column)
+    if pa.types.is_floating(stored.type):
+        return pc.if_else(pc.is_nan(stored), pa.scalar(None, stored.type), stored)
+    if pa.types.is_string(stored.type) and pc.any(pc.match_substring(stored, "\0")).as_py():
+        raise UsageError(
+            f"column '{column.name}' of table {table.full_name} holds the character NUL, expected text"
+        )
+    return stored
+
+
+def _timestamps(array: pa.Array, column: Column, table: Table) -> pa.Array:
+    """ISO 8601 texts of fixed width, which PostgreSQL reads too."""
+    texts = pc.utf8_rtrim(pc.replace_substring(pc.utf8_trim_whitespace(array), " ", "T"), "Zz")
+    texts = pc.utf8_slice_codeunits(texts, 0, _TIME_LENGTH)
+    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+    try:
+        return pc.strftime(texts.cast(pa.timestamp("us")), "%Y-%m-%dT%H:%M:%S", locale="C")
+    except pa.ArrowInvalid:
+        wrong = next(text for text in texts.to_pylist() if text is not None and not _is_time(text))
+        raise UsageError(
+            f"column '{column.name}' of table {table.full_name} holds '{wrong[:60]}', "
+            "expected a timestamp such as 2026-01-31T12:00:00.000"
+        ) from None
+
+
+def _is_time(text: str) -> bool:
+    try:
+        pa.scalar(text).cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _insert(raw: Any, name: str, columns: list[pa.Array]) -> None:
+    """Rows into SQLite."""
+    marks = ", ".join("?" * len(columns))
+    values = [column.to_pylist() for column in columns]
+    raw.executemany(f"INSERT INTO {name} VALUES ({marks})", zip(*values, strict=True))  # noqa: S608
+
+
+def _copy(raw: Any, name: str, columns: list[pa.Array]) -> None:
+    """Rows into PostgreSQL, as CSV: what is empty and not quoted is NULL."""
+    names = [f"c{place}" for place in range(len(columns))]
+    text = io.BytesIO()
+    pyarrow.csv.write_csv(
+        pa.Table.from_arrays(columns, names), text, pyarrow.csv.WriteOptions(include_header=False)
+    )
+    text.seek(0)
+    with raw.cursor() as cursor:
+        cursor.copy_expert(f"COPY {name} FROM STDIN (FORMAT CSV)", text)
+
+
+_DRIVERS: dict[str, tuple[Callable[[Any, str, list[pa.Array]], None], tuple[str, ...]]] = {
+    "sqlite": (_insert, ()),
+    "postgresql": (_copy, ("ANALYZE {table}",)),
+}
+"""How a database is given rows, and what it is told when it has all of them."""
