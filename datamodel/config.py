@@ -51,6 +51,9 @@ class Config:
     maxrec: int = setting(100_000, "rows in an answer where MAXREC is not given")
     maxrec_limit: int = setting(20_000_000, "rows in an answer at the most, whatever MAXREC says")
     query_seconds: float = setting(60.0, "time after which a query is interrupted")
+    slow_query_seconds: float = setting(
+        10.0, "time in the database after which a query is logged, with who asked it, its rows and its text"
+    )
     queries_per_caller: int = setting(6, "queries of one caller under way at a time, in each server process")
     queries_at_once: int = setting(
         16, "queries under way at a time in each server process; at most half of its threads"
@@ -67,7 +70,8 @@ class Config:
     )
     spool_bytes: int = setting(10_000_000_000, "size of one spooled answer at the most")
     upload_bytes: int = setting(
-        200_000_000, "size of the tables uploaded with one query at the most, all together and decompressed"
+        200_000_000,
+        "size of the tables uploaded with one query at the most, and of each when it is decompressed",
     )
     upload_rows: int = setting(
         1_000_000, "rows of the tables uploaded with one query at the most, all together"
