@@ -21,7 +21,7 @@ from bench.timing import Target, verdict
 from datamodel.batches import record_batch
 from datamodel.columns import PointIndex, Table
 from datamodel.context import ANONYMOUS
-from datamodel.database import Database, compiled
+from datamodel.database import Database
 from vo_server.formats import votable
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.translate import translate
@@ -41,21 +41,19 @@ def query(ra_deg: float, dec_deg: float, radius_deg: float) -> str:
 
 def ours(database: Database, text: str) -> int:
     """How many bytes the answer is."""
-    translated = translate(text, CATALOGUE, ANONYMOUS)
-    rows = database.rows(translated.select, translated.columns, limit=100_000)
+    translated = translate(text, CATALOGUE, ANONYMOUS, database.speech, most=100_001)
+    rows = database.rows(translated.text, translated.columns, limit=100_000)
     return sum(map(len, votable.write(rows)))
 
 
 def bare(database: Database, text: str) -> Callable[[], list[Any]]:
     """What fetches the same rows from the driver."""
-    select = translate(text, CATALOGUE, ANONYMOUS).select
-    with database.read() as connection:
-        statement, parameters = compiled(connection, select)
+    statement = translate(text, CATALOGUE, ANONYMOUS, database.speech).text
 
     def fetch() -> list[Any]:
         raw: Any = database.engine.raw_connection()
         cursor = raw.cursor()
-        cursor.execute(statement, parameters)
+        cursor.execute(statement)
         found = list(cursor.fetchall())
         cursor.close()
         raw.close()

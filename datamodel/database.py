@@ -10,6 +10,7 @@ from datamodel.batches import record_batch as record_batch
 from datamodel.columns import Column, Rows
 from datamodel.dialect import facts_of
 from datamodel.postgresql_source import PostgresqlSource
+from datamodel.speech import SPEECHES
 from datamodel.streaming import Source, SqliteSource, Watch, answer
 
 
@@ -25,6 +26,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.facts = facts_of(url)
+        self.speech = SPEECHES[sa.make_url(url).get_backend_name()]
         self.engine = sa.create_engine(url, **self.facts.engine_options)
         sa.event.listen(self.engine, "connect", lambda connection, _record: self.facts.prepare(connection))
         sa.event.listen(self.engine, "do_execute", _only_compiled)
@@ -71,7 +73,7 @@ class Database:
 
     def rows(
         self,
-        select: sa.Select[Any] | sa.CompoundSelect[Any],
+        select: sa.Select[Any] | sa.CompoundSelect[Any] | str,
         columns: tuple[Column, ...],
         *,
         limit: int | None = None,
@@ -84,7 +86,8 @@ class Database:
         Parameters
         ----------
         select
-            A statement whose tables are already narrowed to what the caller may see.
+            A statement whose tables are already narrowed to what the caller may see; or its text, with all its
+            values, which gives one row more than `limit` itself.
         columns
             Describes the columns of the statement, in order.
         limit
@@ -115,7 +118,7 @@ class Database:
         try:
             if before is not None:
                 self._prepared(connection, before)
-            statement, parameters = compiled(connection, select if limit is None else _limited(select, limit))
+            statement, parameters = _written(connection, select, limit)
             source = _SOURCES[self.engine.dialect.name](connection, statement, parameters, columns, watch)
         except BaseException:
             connection.close()
@@ -140,6 +143,12 @@ def compiled(connection: sa.Connection, select: Any) -> tuple[str, Any]:
     kept: list[tuple[str, Any]] = []
     connection.execute(select, execution_options={"only_compiled": kept}).close()
     return kept[0]
+
+
+def _written(connection: sa.Connection, select: Any, limit: int | None) -> tuple[str, Any]:
+    if isinstance(select, str):
+        return select, None
+    return compiled(connection, select if limit is None else _limited(select, limit))
 
 
 def _only_compiled(_cursor: Any, statement: str, parameters: Any, context: Any) -> bool:

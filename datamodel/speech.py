@@ -30,6 +30,12 @@ class Speech:
         A number from 0 to 1, another one for each row.
     instant
         Written with ``{text}``, an ISO 8601 time with six decimals.
+    parse
+        Written with ``{value}``: the number that a text is, or NULL.
+    show
+        Written with ``{value}``: the text of a value, by datatype; of those not listed, what CAST gives.
+    every_row
+        What LIMIT says for no limit.
     """
 
     name: str
@@ -43,6 +49,9 @@ class Speech:
     upper: str
     random: str
     instant: str
+    parse: str
+    show: dict[str, str]
+    every_row: str
 
     def type_name(self, datatype: str) -> str:
         """What a datatype is called in a CAST."""
@@ -51,6 +60,10 @@ class Speech:
     def cast(self, value: Sql, datatype: str) -> Sql:
         """A value as a datatype."""
         return sql.cast(value, self.type_name(datatype))
+
+    def as_type(self, value: Sql, datatype: str) -> Sql:
+        """A value as a datatype, for beside others of that type; a time is always the same."""
+        return value if datatype == "TIMESTAMP" and datatype not in self.types else self.cast(value, datatype)
 
     def greater(self, a: Sql, b: Sql) -> Sql:
         """The greater of two numbers; of a number and NULL either that number or NULL."""
@@ -83,6 +96,15 @@ class Speech:
         """A UTC instant."""
         return Sql(self.instant.format(text=instant.isoformat(timespec="microseconds")))
 
+    def parsed(self, value: Sql) -> Sql:
+        """The number that a text is, as a double; NULL where it is none."""
+        return Sql(self.parse.format(value=value.text))
+
+    def shown(self, value: Sql, datatype: str) -> Sql:
+        """A value as text: numbers as short as they can be read back, times as DALI writes them."""
+        form = self.show.get(datatype, "CAST({value} AS TEXT)")
+        return Sql(form.format(value=value.text))
+
     def ordered(self, value: Sql, *, descending: bool) -> str:
         """A term of ORDER BY; NULL is last either way."""
         return f"{value.text}{' DESC' if descending else ''} NULLS LAST"
@@ -98,6 +120,9 @@ _NUMBERS = {
     "BOOLEAN": "BOOLEAN",
 }
 
+_BOOLEAN_TEXT = "CASE {value} WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END"
+_NUMBER = r"^\s*[+-]?([0-9]{{1,200}}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{{1,2}})?\s*$"
+
 SPEECHES: dict[str, Speech] = {
     "sqlite": Speech(
         name="sqlite",
@@ -111,6 +136,14 @@ SPEECHES: dict[str, Speech] = {
         upper="vo_upper({value})",
         random="(0.5 + random() / 18446744073709551616.0)",
         instant="'{text}'",
+        parse="vo_number({value})",
+        show={
+            "DOUBLE": "vo_text({value}, 17)",
+            "REAL": "vo_text({value}, 9)",
+            "BOOLEAN": _BOOLEAN_TEXT,
+            "TIMESTAMP": "{value}",
+        },
+        every_row="-1",
     ),
     "postgresql": Speech(
         name="postgresql",
@@ -124,5 +157,11 @@ SPEECHES: dict[str, Speech] = {
         upper='upper({value} COLLATE "und-x-icu")',
         random="random()",
         instant="TIMESTAMP '{text}'",
+        parse=f"(CASE WHEN {{value}} ~ '{_NUMBER}' THEN CAST({{value}} AS DOUBLE PRECISION) END)",
+        show={
+            "BOOLEAN": _BOOLEAN_TEXT,
+            "TIMESTAMP": """to_char({value}, 'YYYY-MM-DD"T"HH24:MI:SS.US')""",
+        },
+        every_row="ALL",
     ),
 }

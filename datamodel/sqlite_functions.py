@@ -1,8 +1,11 @@
-"""Which mathematical functions does SQLite get from us where its build lacks them?"""
+"""Which functions does SQLite get from us: those its build lacks, and those of texts in every alphabet?"""
 
 import math
+import re
 import sqlite3
 from collections.abc import Callable
+
+import numpy as np
 
 _ONE: dict[str, Callable[[float], float]] = {
     "acos": math.acos,
@@ -46,6 +49,50 @@ def register(connection: sqlite3.Connection) -> None:
     for name, two in _TWO.items():
         if not _knows(connection, f"{name}(2, 2)"):
             connection.create_function(name, 2, _null_when_undefined(two), deterministic=True)
+    for name, (arguments, text) in _TEXT.items():
+        connection.create_function(name, arguments, text, deterministic=True)
+
+
+def _lower(text: object) -> str | None:
+    return None if text is None else str(text).lower()
+
+
+def _upper(text: object) -> str | None:
+    return None if text is None else str(text).upper()
+
+
+def _number(text: object) -> float | None:
+    """The number that a text is, in digits, or None; PostgreSQL reads the same with a regular expression."""
+    if isinstance(text, int | float):
+        return float(text)
+    return float(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else None
+
+
+_DIGITS = re.compile(r"[ \t\n\r\f\v]*[+-]?([0-9]{1,200}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?[ \t\n\r\f\v]*")
+
+
+def _text(value: object, digits: int) -> str | None:
+    """A number in as few of its digits as tell it from all others, as PostgreSQL writes it."""
+    if not isinstance(value, int | float):
+        return None if value is None else str(value)
+    number = np.float32(value) if digits < _DOUBLE_DIGITS else np.float64(value)
+    if not np.isfinite(number):
+        return {"inf": "Infinity", "-inf": "-Infinity"}.get(str(number), "NaN")
+    exponent = int(np.format_float_scientific(number).partition("e")[2])
+    if -4 <= exponent < (15 if digits == _DOUBLE_DIGITS else 6):
+        return np.format_float_positional(number, trim="-")
+    return np.format_float_scientific(number, trim="-", exp_digits=2)
+
+
+_DOUBLE_DIGITS = 17
+
+_TEXT: dict[str, tuple[int, Callable[..., object]]] = {
+    "vo_lower": (1, _lower),
+    "vo_upper": (1, _upper),
+    "vo_number": (1, _number),
+    "vo_text": (2, _text),
+}
+"""Name, number of arguments, and what computes it."""
 
 
 def _knows(connection: sqlite3.Connection, call: str) -> bool:

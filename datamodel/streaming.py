@@ -211,7 +211,8 @@ class SqliteSource:
     def _fetched(self) -> pa.RecordBatch | None:
         if self._call is not None:
             call, self._call = self._call, None
-            self._cursor.execute(*call)
+            statement, parameters = call
+            self._cursor.execute(statement, () if parameters is None else parameters)
         parts: list[pa.RecordBatch] = []
         rows = size = 0
         while rows < BATCH_ROWS and size < BATCH_BYTES and (fetched := self._cursor.fetchmany(self._step)):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from datamodel.columns import Column, PointIndex, Table
 from datamodel.context import ANONYMOUS, Caller
+from datamodel.speech import SPEECHES
 from vo_server.tap.adql.arities import ARITIES
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.errors import AdqlError
@@ -40,7 +41,7 @@ CATALOGUE = Catalogue(
 
 
 def translated(text: str) -> Translated:
-    return translate(text, CATALOGUE, ANONYMOUS)
+    return translate(text, CATALOGUE, ANONYMOUS, SPEECHES["sqlite"])
 
 
 PLACES = {
@@ -108,7 +109,6 @@ PLACES = {
     "SELECT IN_UNIT(ra, 'foos') FROM cat": (1, 8, "expected a unit as VOUnits writes it, found 'foos'"),
     "SELECT IN_UNIT(ra*2, 'deg') FROM cat": (1, 8, "IN_UNIT needs a value with a unit"),
     "SELECT CAST(ra AS FLOAT) FROM cat": (1, 19, "expected one of the types SMALLINT"),
-    "SELECT CAST(name AS INTEGER) FROM cat": (1, 8, "only a string can be cast to INTEGER"),
     "SELECT TOP 2.5 ra FROM cat": (1, 12, "a whole number after TOP, found '2.5'"),
     "SELECT 89x FROM cat": (1, 8, "expected a number or a name, found '89x'"),
     "SELECT REGION('Circle 1 2 3') FROM cat": (1, 8, "REGION is not offered"),
@@ -230,13 +230,13 @@ def test_what_is_not_adql_is_refused(query: str) -> None:
         translated(query)
 
 
-@pytest.mark.parametrize("text", ["x'; DROP TABLE stored; --", "%(x)s ? :name $1", '"quoted"', "\\"])
-def test_nothing_of_the_text_is_in_the_sql(text: str) -> None:
+@pytest.mark.parametrize("text", ["x'; DROP TABLE stored; --", "%(x)s ? :name $1", '"quoted"', "\\", "\\'"])
+def test_a_text_stands_in_the_sql_as_a_literal_and_a_name_of_a_column_not_at_all(text: str) -> None:
     quoted, label = text.replace("'", "''"), text.replace('"', '""')
     query = f'SELECT \'{quoted}\' AS "{label}", q."{label}" FROM (SELECT ra AS "{label}" FROM cat) AS q'
     found = translated(query)
-    assert text not in str(found.select)
-    assert text in found.select.compile().params.values()
+    assert found.text.count(f"'{quoted}'") == 1
+    assert text not in found.text.replace(f"'{quoted}'", "")
     assert found.columns[0].name == text
 
 
@@ -275,7 +275,7 @@ def test_any_repeated_beginning_ends_in_a_query_or_a_clean_error(part: str) -> N
         text = f"SELECT ra FROM cat WHERE {part * count} ra = 1"
         for closed in (text, text + ")" * count):
             try:
-                str(translated(closed).select)
+                translated(closed)
             except AdqlError:
                 continue
 
@@ -303,9 +303,9 @@ def test_every_table_reference_asks_with_the_callers_rights() -> None:
     somebody = Caller(user="somebody")
     query = """WITH w AS (SELECT id FROM cat) SELECT a.id FROM cat AS a, (SELECT id FROM cat) AS b, w
                WHERE a.id IN (SELECT id FROM cat) AND EXISTS (SELECT id FROM cat) UNION SELECT id FROM cat"""
-    found = translate(query, catalogue, somebody)
-    assert asked == [somebody] * 6
-    assert str(found.select).count("stored.id >") == 6
+    found = translate(query, catalogue, somebody, SPEECHES["sqlite"])
+    assert set(asked) == {somebody}
+    assert found.text.count("stored.id >") == 6
 
 
 DESCRIBED = {
@@ -400,7 +400,7 @@ _WORDS = """SELECT FROM WHERE cat a.twice ra dec mag name seen id * ( ) , . = < 
 def test_random_words_give_a_statement_or_an_adql_error(words: str) -> None:
     for text in (words, f"SELECT ra FROM cat WHERE {words}", f"SELECT {words} FROM cat"):
         try:
-            str(translated(text).select)
+            translated(text)
         except AdqlError:
             continue
 

@@ -9,6 +9,7 @@ from datamodel.columns import Column, RegionIndex, Table
 from datamodel.context import ANONYMOUS
 from datamodel.database import Database
 from datamodel.sky import Circle, Polygon, region_rows, region_tables
+from datamodel.speech import SPEECHES
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.translate import translate
@@ -68,12 +69,14 @@ CONDITIONS = {
 def test_a_region_is_found_by_what_it_contains_and_meets(database: Database) -> None:
     for condition, expected in CONDITIONS.items():
         query = f"SELECT obs_id FROM ivoa.obscore WHERE {condition} ORDER BY obs_id"
-        translated = translate(query, CATALOGUE, ANONYMOUS)
-        with database.read() as connection:
-            assert [row[0] for row in connection.execute(translated.select)] == expected, condition
+        translated = translate(query, CATALOGUE, ANONYMOUS, database.speech)
+        batches = database.rows(translated.text, translated.columns).batches
+        assert [name for batch in batches for name in batch.column(0).to_pylist()] == expected, condition
 
 
 @pytest.mark.parametrize("condition", ["CONTAINS(CIRCLE(1, 2, 3), s_region) = 1", "s_region = POINT(1, 2)"])
 def test_what_cannot_be_told_of_a_region_is_refused(condition: str) -> None:
     with pytest.raises(AdqlError):
-        translate(f"SELECT obs_id FROM ivoa.obscore WHERE {condition}", CATALOGUE, ANONYMOUS)
+        translate(
+            f"SELECT obs_id FROM ivoa.obscore WHERE {condition}", CATALOGUE, ANONYMOUS, SPEECHES["sqlite"]
+        )

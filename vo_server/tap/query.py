@@ -1,6 +1,7 @@
 """How does a query become rows? The same walk for synchronous and asynchronous queries."""
 
 from collections.abc import Callable
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -9,6 +10,8 @@ from datamodel.bounding import bounded
 from datamodel.columns import Rows
 from datamodel.context import Caller
 from datamodel.errors import UsageError
+from vo_server.formats.negotiate import choose
+from vo_server.slow_queries import watched
 from vo_server.tap import tap_schema
 from vo_server.tap.adql.translate import translate
 from vo_server.tap.parameters import TapQuery
@@ -37,12 +40,13 @@ def run(
     QueryTimeoutError
         The time was over before the first rows were there.
     """
-    translated = translate(query.text, tap_schema.catalogue(archive), caller)
+    catalogue, speech = tap_schema.catalogue(archive), archive.database.speech
+    translated = translate(query.text, catalogue, caller, speech, most=query.maxrec + 1)
     if query.maxrec == 0:
         return Rows(translated.columns, iter(()), overflow=True)
     try:
         rows = archive.database.rows(
-            translated.select,
+            translated.text,
             translated.columns,
             limit=query.maxrec,
             seconds=archive.config.query_seconds,
@@ -52,3 +56,17 @@ def run(
         reason = str(error.orig).partition("\n")[0][:200]
         raise UsageError(f"the database cannot compute this query: {reason}") from None
     return bounded(rows, archive.config.answer_bytes)
+
+
+def run_watched(
+    archive: Archive, caller: Caller, who: str, query: TapQuery, cancelled: Callable[[], bool] = lambda: False
+) -> Rows:
+    """The same, and the log is told of a query that takes long; `who` is an account or an address."""
+    return watched(archive.config, who, query.text, partial(run, archive, caller, query, cancelled))
+
+
+def first_rows(
+    archive: Archive, caller: Caller, who: str, text: str, maxrec: int, cancelled: Callable[[], bool]
+) -> Rows:
+    """The first rows of the answer to a query that came without any parameters."""
+    return run_watched(archive, caller, who, TapQuery(text, maxrec, choose(None)), cancelled)

@@ -4,16 +4,15 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import func
-
+from datamodel import sql
 from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
+from datamodel.speech import Speech
+from datamodel.sql import Sql, number
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.tree import CastTo
-from vo_server.tap.adql.types import described, double, is_integer, literal
+from vo_server.tap.adql.types import described, double, instant, is_integer, literal
 from vo_server.tap.adql.values import Value, derived
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z?)?")
@@ -21,7 +20,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _BOUNDS = {"SMALLINT": 2**15, "INTEGER": 2**31, "BIGINT": 2**63}
 
 
-def timestamp(at: Position, text: str) -> Value:
+def timestamp(at: Position, text: str, speech: Speech) -> Value:
     """A constant instant from a DALI string.
 
     Raises
@@ -34,14 +33,14 @@ def timestamp(at: Position, text: str) -> Value:
         raise expected
     whole, _, fraction = text.strip().removesuffix("Z").partition(".")
     try:
-        instant = datetime.fromisoformat(whole)
+        parsed = datetime.fromisoformat(whole)
     except ValueError:
         raise expected from None
     microsecond = int((fraction + "000000")[:6])
-    return literal(at, instant.replace(microsecond=microsecond, tzinfo=UTC).replace(tzinfo=None))
+    return instant(at, parsed.replace(microsecond=microsecond, tzinfo=UTC).replace(tzinfo=None), speech)
 
 
-def cast(written: CastTo, value: Value) -> Value:
+def cast(written: CastTo, value: Value, speech: Speech) -> Value:
     """The value of ``CAST(value AS type)``.
 
     Raises
@@ -52,55 +51,56 @@ def cast(written: CastTo, value: Value) -> Value:
     wanted = DATATYPES[written.type].kind
     kind = "text" if value.kind == "null" else value.kind
     if value.kind == "null":
-        sql: sa.ColumnElement[Any] = sa.cast(sa.null(), DATATYPES[written.type].sql())
-        return derived(written.at, sql, Column("", written.type), f"CAST {written.type}", [value])
+        nothing = speech.cast(sql.NULL, written.type)
+        return derived(written.at, nothing, Column("", written.type), f"CAST {written.type}", [value])
     caster = _CASTERS.get((kind, wanted))
     if caster is None:
         raise AdqlError(written.at, f"cannot cast {described(value)} to {written.type}")
-    return caster(written, value)
+    return caster(written, value, speech)
 
 
-def _number(written: CastTo, value: Value) -> Value:
-    sql_type = DATATYPES[written.type].sql()
-    sql = value.sql
+def _number(written: CastTo, value: Value, speech: Speech) -> Value:
+    made = value.sql
     if written.type in _BOUNDS and not is_integer(value):
-        sql = func.trunc(double(value))
+        made = sql.call("trunc", double(value))
     if written.type in _BOUNDS:
-        sql = _bounded(sql, written.type, is_integer(value))
+        made = _bounded(made, written.type, is_integer(value))
     column = replace(_unnamed(value), type=written.type)
-    return derived(written.at, sa.cast(sql, sql_type), column, f"CAST {written.type}", [value], 3)
+    return derived(written.at, speech.cast(made, written.type), column, f"CAST {written.type}", [value], 3)
 
 
-def _bounded(sql: sa.ColumnElement[Any], kind: str, whole: bool) -> sa.ColumnElement[Any]:
+def _bounded(value: Sql, kind: str, whole: bool) -> Sql:
     """The number, or NULL where the type has no room for it; whole ones are never compared as doubles."""
     if not whole:
         bound = float(_BOUNDS[kind])
-        return sa.case((sa.and_(sql >= -bound, sql < bound), sql))
+        return sql.case((sql.all_of(value >= -bound, value < bound), value))
     if kind == "BIGINT":
-        return sql
-    return sa.case((sql.between(-_BOUNDS[kind], _BOUNDS[kind] - 1), sql))
+        return value
+    return sql.case((value.between(-_BOUNDS[kind], _BOUNDS[kind] - 1), value))
 
 
-def _text(written: CastTo, value: Value) -> Value:
-    sql: sa.ColumnElement[Any] = sa.cast(value.sql, sa.Text)
+def _text(written: CastTo, value: Value, speech: Speech) -> Value:
+    made = speech.shown(value.sql, value.column.type)
     if written.length is not None:
-        sql = func.substr(sql, 1, written.length)
+        made = sql.call("substr", made, number(1), number(written.length))
     column = replace(_unnamed(value), type=written.type, unit=None)
-    what = f"CAST {written.type} {written.length}"
-    return derived(written.at, sa.type_coerce(sql, sa.Text), column, what, [value])
+    return derived(written.at, made, column, f"CAST {written.type} {written.length}", [value])
 
 
-def _parsed_number(written: CastTo, value: Value) -> Value:
+def _parsed_number(written: CastTo, value: Value, speech: Speech) -> Value:
+    if not value.constant:
+        made = derived(value.at, speech.parsed(value.sql), Column("", "DOUBLE"), "parsed", [value], 3)
+        return _number(written, made, speech)
     text = _constant(written, value)
     try:
-        number = int(text) if _WHOLE.fullmatch(text.strip()) else float(text)
+        found = int(text) if _WHOLE.fullmatch(text.strip()) else float(text)
     except ValueError:
         raise AdqlError(value.at, f"expected a number, found '{text[:60]}'") from None
-    return _number(written, literal(value.at, number))
+    return _number(written, literal(value.at, found), speech)
 
 
-def _parsed_time(written: CastTo, value: Value) -> Value:
-    return replace(timestamp(value.at, _constant(written, value)), at=written.at)
+def _parsed_time(written: CastTo, value: Value, speech: Speech) -> Value:
+    return timestamp(value.at, _constant(written, value), speech).but(at=written.at)
 
 
 def _constant(written: CastTo, value: Value) -> str:
@@ -109,15 +109,15 @@ def _constant(written: CastTo, value: Value) -> str:
     return str(value.constant[0])
 
 
-def _unchanged(written: CastTo, value: Value) -> Value:
-    return replace(value, at=written.at, origin=None)
+def _unchanged(written: CastTo, value: Value, speech: Speech) -> Value:
+    return value.but(at=written.at, origin=None)
 
 
 def _unnamed(value: Value) -> Column:
     return replace(value.column, name="", arraysize=None, principal=False, indexed=False, std=False)
 
 
-_CASTERS: dict[tuple[str, str], Callable[[CastTo, Value], Value]] = {
+_CASTERS: dict[tuple[str, str], Callable[[CastTo, Value, Speech], Value]] = {
     ("number", "number"): _number,
     ("number", "text"): _text,
     ("text", "text"): _text,

@@ -1,11 +1,16 @@
 """Which table does a name in a query mean?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from datamodel.columns import Table
+from datamodel.context import Caller
 from datamodel.errors import nearest
+from datamodel.selectables import written
+from datamodel.speech import Speech
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.tree import Name, TableName
+
+_MOST_WRITTEN = 2000
 
 
 class Catalogue:
@@ -20,16 +25,34 @@ class Catalogue:
     def __init__(self, tables: Iterable[Table]) -> None:
         self._by_name: dict[str, list[Table]] = {}
         self._full: dict[str, Table] = {}
+        self._written: dict[tuple[str, Caller, str], str] = {}
         for table in tables:
             self._full[table.full_name.lower()] = table
             self._by_name.setdefault(table.name.lower(), []).append(table)
+
+    def with_tables(self, tables: Sequence[Table]) -> "Catalogue":
+        """These tables and others, such as those that came with one query; the others win."""
+        made = Catalogue([*self._full.values(), *tables])
+        own = {table.full_name for table in tables}
+        made._written = {key: text for key, text in self._written.items() if key[0] not in own}
+        return made
 
     @property
     def names(self) -> list[str]:
         """All full names."""
         return [t.full_name for t in self._full.values()]
 
-    def find(self, written: TableName) -> Table:
+    def written(self, table: Table, caller: Caller, speech: Speech) -> str:
+        """What a query selects from to see the rows of a table that `caller` may see."""
+        key = (table.full_name, caller, speech.name)
+        found = self._written.get(key)
+        if found is None:
+            if len(self._written) > _MOST_WRITTEN:
+                self._written.clear()
+            found = self._written[key] = written(table.selectable(caller), speech)
+        return found
+
+    def find(self, name: TableName) -> Table:
         """The table that is meant: ``schema.table``, or ``table`` where only one schema has it.
 
         Raises
@@ -37,15 +60,15 @@ class Catalogue:
         AdqlError
             No table or several tables have that name.
         """
-        *schema, name = written.parts[-2:]
-        found = [t for t in self._by_name.get(name.text.lower(), []) if _matches(schema, name, t)]
+        *schema, last = name.parts[-2:]
+        found = [t for t in self._by_name.get(last.text.lower(), []) if _matches(schema, last, t)]
         if len(found) == 1:
             return found[0]
         if not found:
-            near = nearest(written.shown, self.names)
-            raise AdqlError(written.at, f"unknown table '{written.shown}'{near}")
+            near = nearest(name.shown, self.names)
+            raise AdqlError(name.at, f"unknown table '{name.shown}'{near}")
         schemas = ", ".join(t.full_name for t in found)
-        raise AdqlError(written.at, f"ambiguous table '{written.shown}'; there are {schemas}")
+        raise AdqlError(name.at, f"ambiguous table '{name.shown}'; there are {schemas}")
 
 
 def _matches(schema: list[Name], name: Name, table: Table) -> bool:

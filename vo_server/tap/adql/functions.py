@@ -3,13 +3,11 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import func
-
-from datamodel import sql_functions
+from datamodel import sql
 from datamodel.columns import Column
+from datamodel.speech import Speech
+from datamodel.sql import Sql, call, number, real
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.tree import Call
 from vo_server.tap.adql.types import (
@@ -22,8 +20,6 @@ from vo_server.tap.adql.types import (
     power_unit,
 )
 from vo_server.tap.adql.values import Value, derived
-
-Sql = sa.ColumnElement[Any]
 
 _JUST_BELOW_ZERO = -sys.float_info.min
 _JUST_OUTSIDE = 1.0000000000000002
@@ -41,7 +37,7 @@ class Function:
     kind
         ``number`` or ``text``: what the arguments must be.
     sql
-        Makes the SQL of that of the arguments; numbers arrive as doubles.
+        Makes the SQL of how the database speaks and that of the arguments; numbers arrive as doubles.
     column
         Makes type, unit and UCD of the arguments.
     copies
@@ -54,69 +50,84 @@ class Function:
     copies: int = 1
 
 
-def _between(value: Sql, low: float, high: float) -> Sql:
+def _between(speech: Speech, value: Sql, low: float, high: float) -> Sql:
     """The value, or NULL if it is not strictly between; the value is written once."""
-    clipped = sql_functions.Least(
-        func.nullif(sql_functions.Greatest(value, _real(low)), _real(low)), _real(high)
-    )
-    return func.nullif(clipped, _real(high))
+    raised = call("nullif", speech.greater(value, real(low)), real(low))
+    return call("nullif", speech.lesser(raised, real(high)), real(high))
 
 
-def _real(number: float) -> Sql:
-    return sa.cast(sa.bindparam(None, number, sa.Double(53)), sa.Double(53))
+def _above(speech: Speech, value: Sql, low: float) -> Sql:
+    return call("nullif", speech.greater(value, real(low)), real(low))
 
 
-def _above(value: Sql, low: float) -> Sql:
-    return func.nullif(sql_functions.Greatest(value, _real(low)), _real(low))
+def _exp(speech: Speech, x: Sql) -> Sql:
+    bounded = speech.lesser(x, real(_LARGEST_EXPONENT))
+    grown = call("exp", call("nullif", bounded, real(_LARGEST_EXPONENT)))
+    return sql.case((x < _SMALLEST_EXPONENT, real(0.0)), otherwise=grown)
 
 
-def _exp(x: Sql) -> Sql:
-    bounded = sql_functions.Least(x, _real(_LARGEST_EXPONENT))
-    grown = func.exp(func.nullif(bounded, _real(_LARGEST_EXPONENT)))
-    return sa.case((x < _SMALLEST_EXPONENT, _real(0.0)), else_=grown)
-
-
-def _power(x: Sql, y: Sql) -> Sql:
+def _power(speech: Speech, x: Sql, y: Sql) -> Sql:
     """NULL where there is no number or none that fits, and 0 where it is too small to be told from that."""
-    no_number = sa.or_(sa.and_(x < 0, y != func.floor(y)), sa.and_(x == 0, y < 0))
-    bounded = sql_functions.Least(sql_functions.Greatest(y, _real(-_HUGE)), _real(_HUGE))
-    exponent = _op(bounded, "*", func.ln(func.nullif(func.abs(x), _real(0.0))))
-    return sa.case(
-        (sa.or_(no_number, exponent > _LARGEST_EXPONENT), _real_null()),
-        (exponent < _SMALLEST_EXPONENT, _real(0.0)),
-        else_=func.power(x, y),
+    no_number = sql.any_of(sql.all_of(x < 0, y.differs(call("floor", y))), sql.all_of(x.equals(0), y < 0))
+    bounded = speech.lesser(speech.greater(y, real(-_HUGE)), real(_HUGE))
+    exponent = bounded * call("ln", call("nullif", call("abs", x), real(0.0)))
+    return sql.case(
+        (sql.any_of(no_number, exponent > _LARGEST_EXPONENT), _REAL_NULL),
+        (exponent < _SMALLEST_EXPONENT, real(0.0)),
+        otherwise=call("power", x, y),
     )
 
 
-def _real_null() -> Sql:
-    return sa.cast(sa.null(), sa.Double(53))
+_REAL_NULL = sql.cast(sql.NULL, "DOUBLE PRECISION")
 
 
-def _remainder(x: Sql, y: Sql) -> Sql:
-    divisor = func.nullif(y, _real(0.0))
-    return _op(x, "-", _op(divisor, "*", func.trunc(_op(x, "/", divisor))))
+def _remainder(speech: Speech, x: Sql, y: Sql) -> Sql:
+    divisor = call("nullif", y, real(0.0))
+    return x - divisor * call("trunc", x / divisor)
 
 
-def _op(left: Sql, operator: str, right: Sql) -> Sql:
-    return left.op(operator, return_type=sa.Double(53))(right)
+def _round(speech: Speech, x: Sql) -> Sql:
+    return call("sign", x) * call("floor", call("abs", x) + real(0.5))
 
 
-def _round(x: Sql) -> Sql:
-    return _op(func.sign(x), "*", func.floor(_op(func.abs(x), "+", _real(0.5))))
+def _truncate(speech: Speech, x: Sql) -> Sql:
+    return call("trunc", x)
 
 
-def _to_places(whole: Callable[[Sql], Sql]) -> Callable[[Sql, Sql], Sql]:
+def _to_places(whole: Callable[[Speech, Sql], Sql]) -> Callable[[Speech, Sql, Sql], Sql]:
     """A rounding to `y` decimals, or to tens and hundreds where `y` is negative."""
 
-    def rounded(x: Sql, y: Sql) -> Sql:
-        scale = func.power(_real(10.0), y)
-        return _op(whole(_op(x, "*", scale)), "/", scale)
+    def rounded(speech: Speech, x: Sql, y: Sql) -> Sql:
+        scale = call("power", real(10.0), y)
+        return whole(speech, x * scale) / scale
 
     return rounded
 
 
-def _cotangent(x: Sql) -> Sql:
-    return _op(_real(1.0), "/", func.nullif(func.tan(x), _real(0.0)))
+def _cotangent(speech: Speech, x: Sql) -> Sql:
+    return real(1.0) / call("nullif", call("tan", x), real(0.0))
+
+
+def _named(function: str) -> Callable[..., Sql]:
+    """What SQL has under a name of its own."""
+
+    def written(speech: Speech, *arguments: Sql) -> Sql:
+        return call(function, *arguments)
+
+    return written
+
+
+def _random(speech: Speech, *_seed: Sql) -> Sql:
+    return Sql(speech.random)
+
+
+def _arc(function: str) -> Callable[[Speech, Sql], Sql]:
+    """The inverse of sine or cosine, from -1 to 1."""
+
+    def written(speech: Speech, x: Sql) -> Sql:
+        return call(function, _between(speech, x, -_JUST_OUTSIDE, _JUST_OUTSIDE))
+
+    return written
 
 
 def _plain(*_: Value, unit: str | None = None) -> Column:
@@ -149,37 +160,37 @@ def _text(value: Value) -> Column:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "CEILING": Function("number", func.ceil, _same_unit),
-    "FLOOR": Function("number", func.floor, _same_unit),
+    "CEILING": Function("number", _named("ceil"), _same_unit),
+    "FLOOR": Function("number", _named("floor"), _same_unit),
     "ROUND": Function("number", _round, _same_unit, 2),
-    "TRUNCATE": Function("number", func.trunc, _same_unit),
+    "TRUNCATE": Function("number", _truncate, _same_unit),
     "MOD": Function("number", _remainder, _same_unit, 2),
-    "SQRT": Function("number", lambda x: func.sqrt(_above(x, _JUST_BELOW_ZERO)), _root_unit),
+    "SQRT": Function("number", lambda s, x: call("sqrt", _above(s, x, _JUST_BELOW_ZERO)), _root_unit),
     "EXP": Function("number", _exp, _plain, 2),
-    "LOG": Function("number", lambda x: func.ln(_above(x, 0.0)), _plain),
-    "LOG10": Function("number", lambda x: func.log10(_above(x, 0.0)), _plain),
+    "LOG": Function("number", lambda s, x: call("ln", _above(s, x, 0.0)), _plain),
+    "LOG10": Function("number", lambda s, x: call("log10", _above(s, x, 0.0)), _plain),
     "POWER": Function("number", _power, _raised_unit, 6),
-    "PI": Function("number", func.pi, _plain),
-    "RAND": Function("number", lambda *_: sql_functions.Random(), _plain),
-    "DEGREES": Function("number", func.degrees, _degrees),
-    "RADIANS": Function("number", func.radians, _radians),
-    "SIN": Function("number", func.sin, _plain),
-    "COS": Function("number", func.cos, _plain),
-    "TAN": Function("number", func.tan, _plain),
+    "PI": Function("number", _named("pi"), _plain),
+    "RAND": Function("number", _random, _plain),
+    "DEGREES": Function("number", _named("degrees"), _degrees),
+    "RADIANS": Function("number", _named("radians"), _radians),
+    "SIN": Function("number", _named("sin"), _plain),
+    "COS": Function("number", _named("cos"), _plain),
+    "TAN": Function("number", _named("tan"), _plain),
     "COT": Function("number", _cotangent, _plain),
-    "ASIN": Function("number", lambda x: func.asin(_between(x, -_JUST_OUTSIDE, _JUST_OUTSIDE)), _radians),
-    "ACOS": Function("number", lambda x: func.acos(_between(x, -_JUST_OUTSIDE, _JUST_OUTSIDE)), _radians),
-    "ATAN": Function("number", func.atan, _radians),
-    "ATAN2": Function("number", func.atan2, _radians),
-    "LOWER": Function("text", func.lower, _text),
-    "UPPER": Function("text", func.upper, _text),
+    "ASIN": Function("number", _arc("asin"), _radians),
+    "ACOS": Function("number", _arc("acos"), _radians),
+    "ATAN": Function("number", _named("atan"), _radians),
+    "ATAN2": Function("number", _named("atan2"), _radians),
+    "LOWER": Function("text", Speech.lowered, _text),
+    "UPPER": Function("text", Speech.uppered, _text),
 }
 
 _PLACES = {"ROUND": Function("number", _to_places(_round), _same_unit, 4)}
-_PLACES["TRUNCATE"] = Function("number", _to_places(func.trunc), _same_unit, 2)
+_PLACES["TRUNCATE"] = Function("number", _to_places(_truncate), _same_unit, 2)
 
 
-def called(call: Call, arguments: list[Value]) -> Value:
+def called(written: Call, arguments: list[Value], speech: Speech) -> Value:
     """The value of a function of numbers or texts.
 
     Raises
@@ -187,16 +198,14 @@ def called(call: Call, arguments: list[Value]) -> Value:
     AdqlError
         An argument has the wrong type.
     """
-    special = _SPECIAL.get(call.name)
+    special = _SPECIAL.get(written.name)
     if special is not None:
-        return special(call, arguments)
-    known = _PLACES if call.name in _PLACES and len(arguments) == 2 else FUNCTIONS
-    function = known[call.name]
-    require(function.kind, call.name, arguments)
-    sql = [double(a) if function.kind == "number" else a.sql for a in arguments]
-    result: Sql = function.sql(*sql)
-    typed = sa.type_coerce(result, sa.Double(53)) if function.kind == "number" else result
-    return derived(call.at, typed, function.column(*arguments), call.name, arguments, function.copies)
+        return special(written, arguments, speech)
+    known = _PLACES if written.name in _PLACES and len(arguments) == 2 else FUNCTIONS
+    function = known[written.name]
+    require(function.kind, written.name, arguments)
+    made = function.sql(speech, *[double(a) if function.kind == "number" else a.sql for a in arguments])
+    return derived(written.at, made, function.column(*arguments), written.name, arguments, function.copies)
 
 
 def require(kind: str, name: str, arguments: list[Value]) -> None:
@@ -206,47 +215,47 @@ def require(kind: str, name: str, arguments: list[Value]) -> None:
             raise AdqlError(argument.at, f"{name} takes a {kind}, found {described(argument)}")
 
 
-def _absolute(call: Call, arguments: list[Value]) -> Value:
-    require("number", call.name, arguments)
+def _absolute(written: Call, arguments: list[Value], speech: Speech) -> Value:
+    require("number", written.name, arguments)
     value = arguments[0]
     column = replace(_same_unit(value), type=value.column.type if value.kind == "number" else "DOUBLE")
-    sql = sa.type_coerce(func.abs(value.sql), value.column.datatype.sql())
-    return derived(call.at, sql, column, call.name, arguments)
+    return derived(written.at, call("abs", value.sql), column, written.name, arguments)
 
 
-def _modulo(call: Call, arguments: list[Value]) -> Value:
-    require("number", call.name, arguments)
+def _modulo(written: Call, arguments: list[Value], speech: Speech) -> Value:
+    require("number", written.name, arguments)
     if not all(is_integer(a) for a in arguments):
         function = FUNCTIONS["MOD"]
-        sql = function.sql(*(double(a) for a in arguments))
-        return derived(call.at, sql, _same_unit(*arguments), call.name, arguments, function.copies)
+        made = function.sql(speech, *(double(a) for a in arguments))
+        return derived(written.at, made, _same_unit(*arguments), written.name, arguments, function.copies)
     left, right = arguments
     column = replace(_same_unit(left), type=arithmetic_type(left, right))
-    remainder = sa.cast(left.sql, sa.BigInteger) % func.nullif(right.sql, 0)
-    return derived(call.at, sa.type_coerce(remainder, sa.BigInteger), column, call.name, arguments)
+    remainder = sql.cast(left.sql, "BIGINT") % call("nullif", right.sql, number(0))
+    return derived(written.at, remainder, column, written.name, arguments)
 
 
-def _coalesce(call: Call, arguments: list[Value]) -> Value:
+def _coalesce(written: Call, arguments: list[Value], speech: Speech) -> Value:
     kind = common_type(arguments, "COALESCE")
     column = replace(arguments[0].column, name="", type=kind, principal=False, indexed=False, std=False)
     if len({a.column.unit for a in arguments if not a.constant}) > 1:
         column = replace(column, unit=None)
-    sql_type = column.datatype.sql()
-    sql: Sql = func.coalesce(*(sa.cast(a.sql, sql_type) for a in arguments), type_=sql_type)
-    return derived(call.at, sql, column, call.name, arguments)
+    made = call("coalesce", *(speech.as_type(a.sql, kind) for a in arguments), sql.NULL)
+    return derived(written.at, made, column, written.name, arguments)
 
 
-def _in_unit(call: Call, arguments: list[Value]) -> Value:
+def _in_unit(written: Call, arguments: list[Value], speech: Speech) -> Value:
     value, unit = arguments
-    require("number", call.name, [value])
+    require("number", written.name, [value])
     if unit.kind != "text" or not unit.constant:
         raise AdqlError(unit.at, "IN_UNIT takes a unit as a string, such as 'deg'")
-    factor = conversion(call.at, value.column.unit, unit.constant[0])
-    sql = _op(double(value), "*", _real(factor))
-    return derived(call.at, sql, replace(_same_unit(value), unit=unit.constant[0]), call.name, arguments)
+    factor = conversion(written.at, value.column.unit, unit.constant[0])
+    made = double(value) * real(factor)
+    return derived(
+        written.at, made, replace(_same_unit(value), unit=unit.constant[0]), written.name, arguments
+    )
 
 
-_SPECIAL: dict[str, Callable[[Call, list[Value]], Value]] = {
+_SPECIAL: dict[str, Callable[[Call, list[Value], Speech], Value]] = {
     "ABS": _absolute,
     "MOD": _modulo,
     "COALESCE": _coalesce,

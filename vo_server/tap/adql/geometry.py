@@ -3,24 +3,24 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
-import sqlalchemy as sa
-from sqlalchemy import func
-
+from datamodel import sql
 from datamodel.columns import Column
+from datamodel.speech import Speech
+from datamodel.sql import Sql
 from vo_server.tap.adql import arities, shapes
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.functions import require
 from vo_server.tap.adql.shapes import Circle, Point, Polygon, Region, Shape
 from vo_server.tap.adql.tree import Call
 from vo_server.tap.adql.types import described, double, literal
-from vo_server.tap.adql.values import Value, derived
+from vo_server.tap.adql.values import INTEGER, Value, derived
 
 _FRAMES = ("", "ICRS", "FK5", "J2000", "UNKNOWNFRAME")
 
 
-def called(call: Call, arguments: list[Value]) -> Value:
+def called(call: Call, arguments: list[Value], speech: Speech) -> Value:
     """The value of a geometry function.
 
     Raises
@@ -62,9 +62,15 @@ def _check_frame(frame: Value) -> None:
 
 
 def _made(call: Call, shape: Shape, kind: str) -> Value:
-    column = Column("", kind, unit="deg", ucd="pos.eq" if kind == "POINT" else "pos.outline")
-    value = derived(call.at, shapes.text(shape), column, call.name, shapes.parts(shape))
-    return replace(value, shape=shape)
+    value = derived(call.at, partial(shapes.text, shape), _COLUMNS[kind], call.name, shapes.parts(shape))
+    value.shape = shape
+    return value
+
+
+_COLUMNS = {
+    kind: Column("", kind, unit="deg", ucd="pos.eq" if kind == "POINT" else "pos.outline")
+    for kind in ("POINT", "CIRCLE", "POLYGON")
+}
 
 
 def _point_from(call: Call, ra: Value, dec: Value) -> Point:
@@ -116,14 +122,18 @@ def _box(call: Call, arguments: list[Value]) -> Value:
     return _made(call, Polygon(vertices), "POLYGON")
 
 
-def _related(test: Callable[[Position, Shape, Shape], Any]) -> Callable[[Call, list[Value]], Value]:
+def _related(test: Callable[[Position, Shape, Shape], Sql]) -> Callable[[Call, list[Value]], Value]:
     def related(call: Call, arguments: list[Value]) -> Value:
         truth = test(call.at, shape_of(arguments[0]), shape_of(arguments[1]))
-        number = sa.case((truth, 1), (sa.not_(truth), 0))
-        value = derived(call.at, number, Column("", "INTEGER"), call.name, arguments, 2)
-        return replace(value, truth=truth)
+        value = derived(call.at, partial(_as_number, truth), INTEGER, call.name, arguments, 2)
+        value.truth = truth
+        return value
 
     return related
+
+
+def _as_number(truth: Sql) -> Sql:
+    return sql.case((truth, sql.number(1)), (sql.not_(truth), sql.number(0)))
 
 
 def _distance(call: Call, arguments: list[Value]) -> Value:
@@ -131,9 +141,12 @@ def _distance(call: Call, arguments: list[Value]) -> Value:
         ends = _point_from(call, *arguments[:2]), _point_from(call, *arguments[2:])
     else:
         ends = _as_point(arguments[0]), _as_point(arguments[1])
-    column = Column("", "DOUBLE", unit="deg", ucd="pos.angDistance")
-    value = derived(call.at, shapes.separation(*ends), column, call.name, arguments, 2)
-    return replace(value, ends=ends)
+    value = derived(call.at, partial(shapes.separation, *ends), _DISTANCE, call.name, arguments, 2)
+    value.ends = ends
+    return value
+
+
+_DISTANCE = Column("", "DOUBLE", unit="deg", ucd="pos.angDistance")
 
 
 def _coordinate(index: int) -> Callable[[Call, list[Value]], Value]:
@@ -159,11 +172,10 @@ def _area(call: Call, arguments: list[Value]) -> Value:
         raise AdqlError(call.at, "AREA is offered for points and circles")
     column = Column("", "DOUBLE", unit="deg**2", ucd="phys.angArea")
     if isinstance(shape, Point):
-        return replace(literal(call.at, 0.0), column=column)
-    half = func.sin(func.radians(double(shape.radius) / 2.0))
-    square_degrees: sa.ColumnElement[Any] = sa.literal(720.0 * 180.0 / math.pi, sa.Double(53))
-    sql = square_degrees * half * half
-    return derived(call.at, sql, column, call.name, [shape.radius], 2)
+        return literal(call.at, 0.0).but(column=column)
+    half = sql.call("sin", sql.call("radians", double(shape.radius) / 2.0))
+    square_degrees = sql.real(720.0 * 180.0 / math.pi)
+    return derived(call.at, square_degrees * half * half, column, call.name, [shape.radius], 2)
 
 
 def _frame(call: Call, arguments: list[Value]) -> Value:

@@ -1,12 +1,13 @@
 """Which HEALPix pixel is a position in? (UDF catalogue 1.2: ivo_healpix_index)."""
 
 import numpy as np
-import sqlalchemy as sa
 from astropy import units
 from astropy.coordinates import Latitude, Longitude
 from cdshealpix.nested import lonlat_to_healpix
 
+from datamodel import sql
 from datamodel.columns import Column
+from datamodel.speech import Speech
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.geometry import shape_of
 from vo_server.tap.adql.shapes import Point, indexed
@@ -22,7 +23,7 @@ DESCRIPTION = (
 )
 
 
-def called(call: Call, arguments: list[Value]) -> Value:
+def called(call: Call, arguments: list[Value], speech: Speech) -> Value:
     """The value of ``ivo_healpix_index``; of position columns it comes from their index.
 
     Raises
@@ -44,5 +45,5 @@ def called(call: Call, arguments: list[Value]) -> Value:
         return literal(call.at, int(np.ravel(lonlat_to_healpix(lon, lat, int(number)))[0]))
     if columns is None:
         raise AdqlError(call.at, f"{NAME} takes a table's own position columns or constants")
-    sql = columns[2].op("/", return_type=sa.BigInteger())(sa.literal(4 ** (29 - int(number)), sa.BigInteger))
-    return derived(call.at, sql, column, NAME, arguments)
+    width = sql.cast(sql.number(4 ** (29 - int(number))), "BIGINT")
+    return derived(call.at, columns[2] / width, column, NAME, arguments)

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import sqlalchemy as sa
-from sqlalchemy import func
-
+from datamodel import sql
+from datamodel.columns import Table
 from datamodel.context import Caller
+from datamodel.speech import Speech
+from datamodel.sql import Sql
 from vo_server.tap.adql import tree
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.comparisons import pair
@@ -33,8 +34,10 @@ class Relations:
         The tables there are.
     caller
         Whose rows they show.
+    speech
+        How the database writes what SQL leaves open.
     named
-        The queries of WITH: described columns and what to select from, by name.
+        The queries of WITH by name, each with what it is called in the SQL.
     numbers
         For the names that the SQL gives to tables.
     answer
@@ -45,12 +48,15 @@ class Relations:
         self,
         catalogue: Catalogue,
         caller: Caller,
-        named: "list[tuple[tree.Name, Answer, sa.CTE]]",
+        speech: Speech,
+        named: "list[tuple[tree.Name, Answer, str]]",
         numbers: Iterator[int],
         answer: "Callable[[tree.Query, Scope | None], Answer]",
     ) -> None:
         self.catalogue = catalogue
         self.caller = caller
+        self.speech = speech
+        self.used: dict[str, Table] = {}
         self.named = named
         self.numbers = numbers
         self.answer = answer
@@ -71,18 +77,19 @@ class Relations:
             for name, answer, cte in self.named:
                 if node.parts[0].matches(name.text):
                     names = (node.alias or node.parts[0]).text
-                    return _single(Source((names,), answer.columns, answer.labels, cte.alias(alias)))
+                    return _single(Source((names,), answer.columns, answer.labels, alias), cte)
         table = self.catalogue.find(node)
         names_of = (node.alias.text,) if node.alias else (table.schema, table.name)
-        clause = table.selectable(self.caller).alias(alias)
-        labels = tuple(c.name for c in table.columns)
-        return _single(Source(names_of, table.columns, labels, clause, table))
+        self.used[table.full_name] = table
+        written = self.catalogue.written(table, self.caller, self.speech)
+        labels = tuple([c.name for c in table.columns])
+        return _single(Source(names_of, table.columns, labels, alias, table), written)
 
     def _subquery(self, node: tree.Subquery, parent: Scope | None) -> Relation:
         answer = self.answer(node.query, None)
         assert node.alias is not None
-        clause = answer.select.subquery(f"t{next(self.numbers)}")
-        return _single(Source((node.alias.text,), answer.columns, answer.labels, clause))
+        alias = f"t{next(self.numbers)}"
+        return _single(Source((node.alias.text,), answer.columns, answer.labels, alias), f"({answer.text})")
 
     def _join(self, node: tree.Join, parent: Scope | None) -> Relation:
         left = self.relation(node.left, parent)
@@ -90,14 +97,26 @@ class Relations:
         sources = left.sources + right.sources
         _check_names(node.at, sources)
         if node.kind == "CROSS":
-            clause: sa.FromClause = left.clause.join(right.clause, sa.true())
-            return Relation(clause, sources, left.visible + right.visible)
+            text = f"{left.text} CROSS JOIN {_operand(right)}"
+            return Relation(text, sources, left.visible + right.visible)
         shared = _shared(node, left, right)
         if node.on is None:
-            return _merged(node, left, right, shared)
-        scope = Scope(Relation(left.clause, sources, left.visible + right.visible), parent)
-        on = Resolver(scope, self.answer, "ON").value(node.on).sql
+            return self._merged(node, left, right, shared)
+        scope = Scope(Relation("", sources, left.visible + right.visible), parent)
+        on = Resolver(scope, self.answer, self.speech, "ON").value(node.on).sql
         return Relation(_joined(node.kind, left, right, on), sources, left.visible + right.visible)
+
+    def _merged(
+        self, node: tree.Join, left: Relation, right: Relation, shared: list[tuple[Value, Value]]
+    ) -> Relation:
+        """A join whose shared columns appear once, first, in ``*`` (ADQL 2.1 section 2.2.2)."""
+        pairs = [pair(a.at, a, b, self.speech) for a, b in shared]
+        on = sql.all_of(*[a.sql.equals(b.sql) for a, b in pairs])
+        gone = {v.key for both in shared for v in both}
+        rest = [v for v in left.visible + right.visible if v.key not in gone]
+        once = [_one(node.kind, a, b) for a, b in shared]
+        text = _joined(node.kind, left, right, on)
+        return Relation(text, left.sources + right.sources, once + rest)
 
     _METHODS: ClassVar[dict[type[tree.Node], Callable[..., Relation]]] = {
         tree.TableName: _table,
@@ -106,8 +125,13 @@ class Relations:
     }
 
 
-def _single(source: Source) -> Relation:
-    return Relation(source.clause, [source], source.values)
+def _single(source: Source, written: str) -> Relation:
+    return Relation(f"{written} AS {source.alias}", [source], source.values)
+
+
+def _operand(right: Relation) -> str:
+    """What stands right of JOIN; joins group from the left."""
+    return right.text if len(right.sources) == 1 else f"({right.text})"
 
 
 def _check_names(at: Position, sources: list[Source]) -> None:
@@ -123,10 +147,13 @@ def _check_names(at: Position, sources: list[Source]) -> None:
         seen.add(names)
 
 
-def _joined(kind: str, left: Relation, right: Relation, on: sa.ColumnElement[bool]) -> sa.FromClause:
+_JOINS = {"INNER": "JOIN", "LEFT": "LEFT JOIN", "RIGHT": "LEFT JOIN", "FULL": "FULL JOIN"}
+
+
+def _joined(kind: str, left: Relation, right: Relation, on: Sql) -> str:
     if kind == "RIGHT":
-        return right.clause.outerjoin(left.clause, on)
-    return left.clause.join(right.clause, on, isouter=kind == "LEFT", full=kind == "FULL")
+        left, right = right, left
+    return f"{left.text} {_JOINS[kind]} {_operand(right)} ON {on.text}"
 
 
 def _shared(node: tree.Join, left: Relation, right: Relation) -> list[tuple[Value, Value]]:
@@ -147,16 +174,6 @@ def _only(name: tree.Name, side: Relation) -> Value:
     return Scope(side).column(tree.ColumnName(name.at, (name,)))
 
 
-def _merged(node: tree.Join, left: Relation, right: Relation, shared: list[tuple[Value, Value]]) -> Relation:
-    """A join whose shared columns appear once, first, in ``*`` (ADQL 2.1 section 2.2.2)."""
-    pairs = [pair(a.at, a, b) for a, b in shared]
-    on = sa.and_(*(a.sql == b.sql for a, b in pairs))
-    gone = {v.key for both in shared for v in both}
-    rest = [v for v in left.visible + right.visible if v.key not in gone]
-    once = [_one(node.kind, a, b) for a, b in shared]
-    return Relation(_joined(node.kind, left, right, on), left.sources + right.sources, once + rest)
-
-
 def _one(kind: str, left: Value, right: Value) -> Value:
     """The value of a shared column: of the side that has it; of either in a full join."""
     if kind == "RIGHT":
@@ -164,5 +181,5 @@ def _one(kind: str, left: Value, right: Value) -> Value:
     if kind != "FULL":
         return left
     column = replace(left.column, type=common_type([left, right], "USING"))
-    sql: Any = func.coalesce(left.sql, right.sql, type_=column.datatype.sql())
-    return replace(left, sql=sql, column=column, key=("USING", left.key, right.key), origin=None)
+    made = sql.call("coalesce", left.sql, right.sql)
+    return left.but(written=made, column=column, key=("USING", left.key, right.key), origin=None)

@@ -1,16 +1,19 @@
 """Which column does a name mean at this place of a query?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-import sqlalchemy as sa
-
+from datamodel import sql
 from datamodel.columns import Column, Table
 from datamodel.errors import nearest
+from datamodel.sql import Sql
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.tree import ColumnName, Name, Star
 from vo_server.tap.adql.values import Value
+
+_NOWHERE = Position(0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +27,9 @@ class Source:
     columns
         As described, in order.
     labels
-        What each column is called in `clause`.
-    clause
-        What to select from.
+        What each column is called in the SQL.
+    alias
+        The name of the whole there.
     table
         The table of the catalogue, unless this is a query.
     """
@@ -34,7 +37,7 @@ class Source:
     names: tuple[str, ...]
     columns: tuple[Column, ...]
     labels: tuple[str, ...]
-    clause: sa.FromClause
+    alias: str
     table: Table | None = None
 
     def is_called(self, parts: Iterable[Name]) -> bool:
@@ -43,28 +46,52 @@ class Source:
         known = self.names[-len(written) :]
         return len(known) == len(written) and all(w.matches(k) for w, k in zip(written, known, strict=True))
 
+    def column(self, label: str) -> Sql:
+        """A column of the SQL, also one that nobody is told of."""
+        return sql.column(self.alias, label)
+
     def value(self, index: int) -> Value:
         """One of the columns."""
         column = self.columns[index]
-        sql: sa.ColumnElement[Any] = self.clause.c[self.labels[index]]
-        origin = (self, column.name)
-        loose = frozenset([f"{self.names[-1]}.{column.name}"])
-        key = ("column", id(self), index, column.name)
-        return Value(Position(0, 0), sql, column, key, loose=loose, origin=origin)
+        return Value(
+            _NOWHERE,
+            sql.column(self.alias, self.labels[index]),
+            column,
+            ("column", self.alias, index, column.name),
+            loose=frozenset((f"{self.names[-1]}.{column.name}",)),
+            origin=(self, column.name),
+        )
 
-    @property
+    @cached_property
     def values(self) -> list[Value]:
         """All the columns."""
         return [self.value(i) for i in range(len(self.columns))]
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Value]]:
+        """The columns by their names in lower case."""
+        return _by_name(self.values)
 
 
 @dataclass
 class Relation:
     """What FROM gives: the SQL, the tables by name, and the columns of ``*``."""
 
-    clause: sa.FromClause
+    text: str
     sources: list[Source]
     visible: list[Value]
+
+    @cached_property
+    def by_name(self) -> dict[str, list[Value]]:
+        """The columns of ``*`` by their names in lower case."""
+        return _by_name(self.visible)
+
+
+def _by_name(values: list[Value]) -> dict[str, list[Value]]:
+    found: dict[str, list[Value]] = {}
+    for value in values:
+        found.setdefault(value.column.name.lower(), []).append(value)
+    return found
 
 
 @dataclass
@@ -101,7 +128,7 @@ class Scope:
             found = scope._matching(name)
             if len(found) == 1:
                 loose = found[0].loose if scope is self else frozenset()
-                return replace(found[0], at=name.at, loose=loose)
+                return found[0].but(at=name.at, loose=loose)
             if found:
                 tables = ", ".join(sorted(t for v in found for t in v.loose))
                 raise AdqlError(name.at, f"ambiguous column '{name.shown}'; there are {tables}")
@@ -112,9 +139,11 @@ class Scope:
     def _matching(self, name: ColumnName) -> list[Value]:
         *table, column = name.parts
         if not table:
-            return [v for v in self.relation.visible if column.matches(v.column.name)]
-        sources = [s for s in self.relation.sources if s.is_called(table)]
-        return [v for s in sources for v in s.values if column.matches(v.column.name)]
+            near = self.relation.by_name.get(column.text.lower(), [])
+        else:
+            sources = (s for s in self.relation.sources if s.is_called(table))
+            near = [v for s in sources for v in s.by_name.get(column.text.lower(), [])]
+        return [v for v in near if column.matches(v.column.name)]
 
     def _unknown(self, name: ColumnName) -> AdqlError:
         *table, column = name.parts

@@ -8,17 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import sqlalchemy as sa
-
-from datamodel import sky
+from datamodel import point_tests, region_tests, sky, sql
 from datamodel.columns import RegionIndex
 from datamodel.errors import UsageError
+from datamodel.sql import Sql
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.scope import Source
 from vo_server.tap.adql.types import double
 from vo_server.tap.adql.values import Value
-
-Condition = sa.ColumnElement[bool]
 
 
 @dataclass(frozen=True)
@@ -64,24 +61,22 @@ def parts(shape: Shape) -> list[Value]:
     return [v for p in shape.vertices for v in parts(p)] if isinstance(shape, Polygon) else []
 
 
-def text(shape: Shape) -> sa.ColumnElement[Any]:
+def text(shape: Shape) -> Sql:
     """A shape as DALI text: its numbers between spaces."""
-    first, *rest = (sa.cast(double(v), sa.Text) for v in parts(shape))
-    sql: sa.ColumnElement[Any] = first
-    for number in rest:
-        sql = sql.op("||", return_type=sa.Text())(sa.literal(" ", sa.Text)).op("||", return_type=sa.Text())(
-            number
-        )
-    return sql
+    numbers = [sql.cast(double(v), "TEXT") for v in parts(shape)]
+    between = [part for number in numbers for part in (_SPACE, number)]
+    return sql.joined_texts(between[1:])
 
 
-def separation(a: Point, b: Point) -> sa.ColumnElement[Any]:
+_SPACE = sql.text(" ")
+
+
+def separation(a: Point, b: Point) -> Sql:
     """The distance of two points in degrees."""
-    sql = sky.distance_sql(double(a.ra), double(a.dec), double(b.ra), double(b.dec))
-    return sa.type_coerce(sql, sa.Double(53))
+    return point_tests.distance_sql(double(a.ra), double(a.dec), double(b.ra), double(b.dec))
 
 
-def contains(at: Position, inner: Shape, outer: Shape) -> Condition:
+def contains(at: Position, inner: Shape, outer: Shape) -> Sql:
     """The condition for all of `inner` to lie within `outer`.
 
     Raises
@@ -92,7 +87,7 @@ def contains(at: Position, inner: Shape, outer: Shape) -> Condition:
     return _looked_up(at, "CONTAINS", _CONTAINS, inner, outer)
 
 
-def intersects(at: Position, one: Shape, other: Shape) -> Condition:
+def intersects(at: Position, one: Shape, other: Shape) -> Sql:
     """The condition for two shapes to have a point in common.
 
     Raises
@@ -105,9 +100,7 @@ def intersects(at: Position, one: Shape, other: Shape) -> Condition:
     return _looked_up(at, "INTERSECTS", _INTERSECTS, one, other)
 
 
-def _looked_up(
-    at: Position, name: str, tests: dict[Any, Callable[..., Condition]], a: Shape, b: Shape
-) -> Condition:
+def _looked_up(at: Position, name: str, tests: dict[Any, Callable[..., Sql]], a: Shape, b: Shape) -> Sql:
     test = tests.get((type(a), type(b)))
     if test is None:
         kinds = f"a {type(a).__name__.lower()} and a {type(b).__name__.lower()}"
@@ -115,49 +108,47 @@ def _looked_up(
     return test(at, a, b)
 
 
-def _point_in_circle(at: Position, point: Point, circle: Circle) -> Condition:
+def _point_in_circle(at: Position, point: Point, circle: Circle) -> Sql:
     return nearer(at, point, circle.centre, circle.radius, strictly=False)
 
 
-def nearer(at: Position, a: Point, b: Point, radius: Value, *, strictly: bool) -> Condition:
+def nearer(at: Position, a: Point, b: Point, radius: Value, *, strictly: bool) -> Sql:
     """The condition for two points to be closer than `radius` degrees, through the index if there is one."""
-    distance, limit = separation(a, b), double(radius)
-    exact = distance < limit if strictly else distance <= limit
     for moving, fixed in ((a, b), (b, a)):
         shape = _circle(at, fixed, radius)
         columns = indexed(moving)
         if shape is not None and columns is not None:
-            found = sky.inside(shape, *columns)
-            return sa.and_(found, exact) if strictly else found
-    return exact
+            found = point_tests.inside(shape, *columns)
+            return sql.all_of(found, separation(a, b) < double(radius)) if strictly else found
+    distance, limit = separation(a, b), double(radius)
+    return distance < limit if strictly else distance <= limit
 
 
-def _point_in_polygon(at: Position, point: Point, polygon: Polygon) -> Condition:
+def _point_in_polygon(at: Position, point: Point, polygon: Polygon) -> Sql:
     shape = _outline(at, polygon)
     if shape is None:
         raise AdqlError(at, "the vertices of a polygon that is searched in must be constant")
-    return sky.inside(shape, *(indexed(point) or (double(point.ra), double(point.dec), None)))
+    return point_tests.inside(shape, *(indexed(point) or (double(point.ra), double(point.dec), None)))
 
 
-def _point_in_region(at: Position, point: Point, region: Region) -> Condition:
+def _point_in_region(at: Position, point: Point, region: Region) -> Sql:
     numbers, columns = _numbers(point), indexed(point)
     if numbers is not None:
-        return sky.region_contains_point(*numbers, region.index, _row(region))
+        return region_tests.region_contains_point(*numbers, region.index, _row(region))
     ra, dec, hpx = columns or (double(point.ra), double(point.dec), None)
-    return sky.region_contains_point(ra, dec, region.index, _row(region), hpx)
+    return region_tests.region_contains_point(ra, dec, region.index, _row(region), hpx)
 
 
-def _region_in_shape(at: Position, region: Region, shape: Circle | Polygon) -> Condition:
-    return sky.region_within(_constant(at, shape), region.index, _row(region))
+def _region_in_shape(at: Position, region: Region, shape: Circle | Polygon) -> Sql:
+    return region_tests.region_within(_constant(at, shape), region.index, _row(region))
 
 
-def _region_meets(at: Position, region: Region, shape: Circle | Polygon) -> Condition:
-    return sky.overlaps(_constant(at, shape), region.index, _row(region))
+def _region_meets(at: Position, region: Region, shape: Circle | Polygon) -> Sql:
+    return region_tests.overlaps(_constant(at, shape), region.index, _row(region))
 
 
-def _row(region: Region) -> sa.ColumnElement[Any]:
-    row: sa.ColumnElement[Any] = region.source.clause.c[region.index.row]
-    return row
+def _row(region: Region) -> Sql:
+    return region.source.column(region.index.row)
 
 
 def _constant(at: Position, shape: Circle | Polygon) -> Any:
@@ -167,11 +158,11 @@ def _constant(at: Position, shape: Circle | Polygon) -> Any:
     return found
 
 
-def _circle_in_circle(at: Position, inner: Circle, outer: Circle) -> Condition:
+def _circle_in_circle(at: Position, inner: Circle, outer: Circle) -> Sql:
     return separation(inner.centre, outer.centre) <= double(outer.radius) - double(inner.radius)
 
 
-def _circles_meet(at: Position, one: Circle, other: Circle) -> Condition:
+def _circles_meet(at: Position, one: Circle, other: Circle) -> Sql:
     return separation(one.centre, other.centre) <= double(one.radius) + double(other.radius)
 
 
@@ -203,7 +194,7 @@ def _outline(at: Position, polygon: Polygon) -> Any:
         raise AdqlError(at, str(error)) from None
 
 
-def indexed(point: Point) -> tuple[Any, Any, Any] | None:
+def indexed(point: Point) -> tuple[Sql, Sql, Sql] | None:
     """The three columns of a table's position index, if the point is just that position."""
     if point.ra.origin is None or point.dec.origin is None:
         return None
@@ -211,10 +202,10 @@ def indexed(point: Point) -> tuple[Any, Any, Any] | None:
     index = source.table.point if source.table else None
     if source is not other or index is None or (ra, dec) != (index.ra, index.dec):
         return None
-    return point.ra.sql, point.dec.sql, source.clause.c[index.hpx29]
+    return point.ra.sql, point.dec.sql, source.column(index.hpx29)
 
 
-_CONTAINS: dict[Any, Callable[..., Condition]] = {
+_CONTAINS: dict[Any, Callable[..., Sql]] = {
     (Point, Circle): _point_in_circle,
     (Point, Polygon): _point_in_polygon,
     (Point, Region): _point_in_region,
@@ -222,7 +213,7 @@ _CONTAINS: dict[Any, Callable[..., Condition]] = {
     (Region, Circle): _region_in_shape,
     (Region, Polygon): _region_in_shape,
 }
-_INTERSECTS: dict[Any, Callable[..., Condition]] = {
+_INTERSECTS: dict[Any, Callable[..., Sql]] = {
     (Point, Circle): _point_in_circle,
     (Point, Polygon): _point_in_polygon,
     (Point, Region): _point_in_region,

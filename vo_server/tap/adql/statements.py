@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import count
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import sqlalchemy as sa
-from sqlalchemy import func
-
-from datamodel import sql_functions
+from datamodel import sql
 from datamodel.columns import Column
 from datamodel.context import Caller
+from datamodel.speech import Speech
+from datamodel.sql import Sql
 from vo_server.tap.adql import tree
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.errors import AdqlError, Position
@@ -21,8 +21,6 @@ from vo_server.tap.adql.scope import Relation, Scope
 from vo_server.tap.adql.types import common_type
 from vo_server.tap.adql.values import Value
 
-Statement = sa.Select[Any] | sa.CompoundSelect[Any]
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -30,8 +28,8 @@ class Answer:
 
     Attributes
     ----------
-    select
-        Its columns are called ``c1``, ``c2``, ...
+    text
+        A SELECT whose columns are called ``c1``, ``c2``, ...
     columns
         Described; names are unique.
     top
@@ -42,15 +40,15 @@ class Answer:
         Whether it needs columns of a query around it.
     """
 
-    select: Statement
+    text: str
     columns: tuple[Column, ...]
     top: int | None = None
     plain: bool = False
     correlated: bool = False
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
-        """What the columns are called in `select`."""
+        """What the columns are called in `text`."""
         return tuple(f"c{i}" for i in range(1, len(self.columns) + 1))
 
     @property
@@ -60,7 +58,7 @@ class Answer:
 
     def value(self, at: Position, index: int) -> Value:
         """A column, as far as types go."""
-        return Value(at, sa.column(self.labels[index]), self.columns[index], ("c", index))
+        return Value(at, Sql(self.labels[index]), self.columns[index], ("c", index))
 
 
 class Statements:
@@ -72,14 +70,17 @@ class Statements:
         The tables there are.
     caller
         Whose rows they show.
+    speech
+        How the database writes what SQL leaves open.
     """
 
-    def __init__(self, catalogue: Catalogue, caller: Caller) -> None:
-        self.named: list[tuple[tree.Name, Answer, sa.CTE]] = []
-        self.relations = Relations(catalogue, caller, self.named, count(1), self.answer)
+    def __init__(self, catalogue: Catalogue, caller: Caller, speech: Speech) -> None:
+        self.speech = speech
+        self.named: list[tuple[tree.Name, Answer, str]] = []
+        self.relations = Relations(catalogue, caller, speech, self.named, count(1), self.answer)
 
-    def top(self, query: tree.Query) -> Answer:
-        """The meaning of a whole text.
+    def top(self, query: tree.Query, most: int | None = None) -> Answer:
+        """The meaning of a whole text, whose SQL gives no more than `most` rows.
 
         Raises
         ------
@@ -90,9 +91,24 @@ class Statements:
             if any(written.name.matches(name.text) for name, _, _ in self.named):
                 raise AdqlError(written.at, f"two queries of WITH are called '{written.name.text}'")
             answer = _renamed(written, self.answer(written.query, None))
-            cte = answer.select.cte(f"w{len(self.named) + 1}")
-            self.named.append((written.name, answer, cte))
-        return self.answer(query, None)
+            self.named.append((written.name, answer, f"w{len(self.named) + 1}"))
+        answer = self._bounded(query, most)
+        if not self.named:
+            return answer
+        listed = ", ".join(f"{cte} AS ({named.text})" for _, named, cte in self.named)
+        return replace(answer, text=f"WITH {listed} {answer.text}")
+
+    def _bounded(self, query: tree.Query, most: int | None) -> Answer:
+        if most is None:
+            return self.answer(query, None)
+        if isinstance(query.body, tree.Select):
+            own = query.body.top
+            body = replace(query.body, top=most if own is None else min(own, most))
+            return replace(self._select(body, query, None), top=own)
+        inner = self._body(query.body, None)
+        if not query.order and query.offset is None:
+            return replace(inner, text=inner.text + self._limits(None, most))
+        return replace(self._wrapped(inner, query, most), top=None)
 
     def answer(self, query: tree.Query, parent: Scope | None) -> Answer:
         """The meaning of a query inside a scope."""
@@ -101,7 +117,7 @@ class Statements:
         inner = self._body(query.body, parent)
         if not query.order and query.offset is None:
             return inner
-        return _wrapped(inner, query)
+        return self._wrapped(inner, query)
 
     def _body(self, body: tree.Node, parent: Scope | None) -> Answer:
         return self._BODIES[type(body)](self, body, parent)
@@ -113,32 +129,48 @@ class Statements:
         scope = Scope(self.relations.relation(select.source, parent), parent)
         where = self._where(select, scope)
         group = self._grouped(select, scope)
-        resolver = Resolver(scope, self.answer)
+        resolver = Resolver(scope, self.answer, self.speech)
         items = _items(select, scope, resolver)
         having = resolver.value(select.having) if select.having else None
         columns = named_columns(items)
         terms = () if select.distinct else query.order
         order = [_order_value(o, items, columns, resolver) for o in terms]
         _check_groups(select, [*(v for v, _ in items), having, *order], bool(group))
-        statement = _assembled(scope, items, where, group, having)
-        if select.distinct:
-            statement = statement.distinct()
+        each = "DISTINCT " if select.distinct else ""
+        text = _assembled(each, scope, items, where, group, having)
         if select.distinct and query.order:
-            answer = Answer(statement, columns, correlated=scope.reaches_out)
-            return _wrapped(answer, query, select.top)
+            return self._wrapped(Answer(text, columns, correlated=scope.reaches_out), query, select.top)
         if order:
-            statement = statement.order_by(
-                *(_ordered(v, o.descending) for v, o in zip(order, terms, strict=True))
-            )
+            text += self._ordered([(v, o.descending) for v, o in zip(order, terms, strict=True)])
         plain = not order and select.top is None and query.offset is None
-        bounded = _limited(statement, query.offset, select.top)
-        return Answer(bounded, columns, select.top, plain, scope.reaches_out)
+        text += self._limits(query.offset, select.top)
+        return Answer(text, columns, select.top, plain, scope.reaches_out)
+
+    def _ordered(self, terms: list[tuple[Value, bool]]) -> str:
+        """ORDER BY; a constant would be taken for the place of a column, and orders nothing."""
+        listed = [
+            self.speech.ordered(
+                self.speech.by_code_point(v.sql) if v.kind == "text" else v.sql, descending=down
+            )
+            for v, down in terms
+            if not v.constant
+        ]
+        return f" ORDER BY {', '.join(listed)}" if listed else ""
+
+    def _limits(self, offset: int | None, top: int | None) -> str:
+        """OFFSET applies before TOP (ADQL 2.1 section 4.10)."""
+        if top is None and offset is None:
+            return ""
+        limit = f" LIMIT {self.speech.every_row if top is None else top}"
+        return limit if offset is None else f"{limit} OFFSET {offset}"
 
     def _where(self, select: tree.Select, scope: Scope) -> Value | None:
-        return Resolver(scope, self.answer, "WHERE").value(select.where) if select.where else None
+        return (
+            Resolver(scope, self.answer, self.speech, "WHERE").value(select.where) if select.where else None
+        )
 
     def _grouped(self, select: tree.Select, scope: Scope) -> list[Value]:
-        resolver = Resolver(scope, self.answer, "GROUP BY")
+        resolver = Resolver(scope, self.answer, self.speech, "GROUP BY")
         group = [resolver.value(g) for g in select.group]
         for value in group:
             if value.constant:
@@ -156,13 +188,45 @@ class Statements:
                     node.at, f"{operation.operator} joins queries of as many columns, found {widths}"
                 )
         columns = tuple(_united(operation, answers, i) for i in range(len(first.columns)))
-        operands = [_operand(n.at, a, columns) for a, n in zip(answers, operation.operands, strict=True)]
+        operands = [self._operand(n.at, a, columns) for a, n in zip(answers, operation.operands, strict=True)]
         if operation.all and operation.operator != "UNION":
             for answer, node in zip(answers, operation.operands, strict=True):
                 _check_alone(node.at, answer)
             return Answer(_with_multiplicity(operation, operands, first.labels), columns)
-        joined = _SET_OPERATIONS[operation.operator, operation.all](*operands)
-        return Answer(joined, columns, correlated=any(a.correlated for a in answers))
+        between = f" {operation.operator}{' ALL' if operation.all else ''} "
+        return Answer(between.join(operands), columns, correlated=any(a.correlated for a in answers))
+
+    def _operand(self, at: Position, answer: Answer, columns: tuple[Column, ...]) -> str:
+        """An operand as a SELECT without order, limit or parentheses, which SQLite does not take there."""
+        if answer.plain and [c.type for c in answer.columns] == [c.type for c in columns]:
+            return answer.text
+        _check_alone(at, answer)
+        items = [self._as_type(Sql(a), c).text for a, c in zip(answer.labels, columns, strict=True)]
+        listed = ", ".join(f"{item} AS {a}" for item, a in zip(items, answer.labels, strict=True))
+        return f"SELECT {listed} FROM ({answer.text}) AS operand"  # noqa: S608
+
+    def _as_type(self, value: Sql, column: Column) -> Sql:
+        return self.speech.cast(value, column.type) if column.datatype.kind == "number" else value
+
+    def _wrapped(self, inner: Answer, query: tree.Query, top: int | None = None) -> Answer:
+        """The rows of a query, ordered by its result columns and cut."""
+        _check_alone(query.at, inner)
+        alias = f"t{next(self.relations.numbers)}"
+        names = set(range(len(inner.columns)))
+        values = [
+            Value(query.at, sql.column(alias, label), column, ("result", label))
+            for label, column in zip(inner.labels, inner.columns, strict=True)
+        ]
+        scope = Scope(Relation("", [], values))
+        resolver = Resolver(scope, _no_query, self.speech, "ORDER BY of a result")
+        terms = []
+        for order in query.order:
+            index = _result_index(order.value, inner.columns, names)
+            value = values[index] if index is not None else resolver.value(order.value)
+            terms.append((value, order.descending))
+        listed = ", ".join(inner.labels)
+        text = f"SELECT {listed} FROM ({inner.text}) AS {alias}{self._ordered(terms)}"  # noqa: S608
+        return Answer(text + self._limits(query.offset, top), inner.columns, top)
 
     _BODIES: ClassVar[dict[type[tree.Node], Callable[..., Answer]]] = {
         tree.Select: _plain_select,
@@ -171,30 +235,22 @@ class Statements:
     }
 
 
-_SET_OPERATIONS: dict[tuple[str, bool], Callable[..., sa.CompoundSelect[Any]]] = {
-    ("UNION", False): sa.union,
-    ("UNION", True): sa.union_all,
-    ("EXCEPT", False): sa.except_,
-    ("INTERSECT", False): sa.intersect,
-}
-
-
 def _assembled(
+    each: str,
     scope: Scope,
     items: list[tuple[Value, str | None]],
     where: Value | None,
     group: list[Value],
     having: Value | None,
-) -> sa.Select[Any]:
-    """SELECT, FROM, WHERE, GROUP BY and HAVING; tables not in FROM are those of a query around it."""
-    statement = sa.select(*(v.sql.label(f"c{i}") for i, (v, _) in enumerate(items, 1)))
-    statement = statement.select_from(scope.relation.clause)
-    statement = statement.correlate_except(*(s.clause for s in scope.relation.sources))
+) -> str:
+    """SELECT, FROM, WHERE, GROUP BY and HAVING."""
+    listed = ", ".join([f"{v.sql.text} AS c{i}" for i, (v, _) in enumerate(items, 1)])
+    text = f"SELECT {each}{listed} FROM {scope.relation.text}"  # noqa: S608  made of what the parser understood
     if where is not None:
-        statement = statement.where(where.sql)
+        text += f" WHERE {where.sql.text}"
     if group:
-        statement = statement.group_by(*(g.sql for g in group))
-    return statement if having is None else statement.having(having.sql)
+        text += f" GROUP BY {', '.join([g.sql.text for g in group])}"
+    return text if having is None else f"{text} HAVING {having.sql.text}"
 
 
 def _items(select: tree.Select, scope: Scope, resolver: Resolver) -> list[tuple[Value, str | None]]:
@@ -202,8 +258,8 @@ def _items(select: tree.Select, scope: Scope, resolver: Resolver) -> list[tuple[
     items: list[tuple[Value, str | None]] = []
     for node in select.items:
         if isinstance(node, tree.Star):
-            starred = [replace(v, at=node.at) for v in scope.star(node)]
-            items += [(replace(v, loose=frozenset()) if v.key in scope.grouped else v, None) for v in starred]
+            starred = [v.but(at=node.at) for v in scope.star(node)]
+            items += [(v.but(loose=frozenset()) if v.key in scope.grouped else v, None) for v in starred]
         elif isinstance(node, tree.Item):
             items.append((resolver.value(node.value), node.alias.text if node.alias else None))
     return items
@@ -231,11 +287,6 @@ def _result_index(node: tree.Node, columns: tuple[Column, ...], renamed: set[int
     return None
 
 
-def _ordered(value: Value, descending: bool) -> sa.ColumnElement[Any]:
-    sql = sql_functions.ByCodePoint(value.sql) if value.kind == "text" else value.sql
-    return (sql.desc() if descending else sql.asc()).nulls_last()
-
-
 def _check_groups(select: tree.Select, values: list[Value | None], grouped: bool) -> None:
     """Every column stands in GROUP BY or inside an aggregate, once there is either."""
     known = [v for v in values if v is not None]
@@ -245,34 +296,6 @@ def _check_groups(select: tree.Select, values: list[Value | None], grouped: bool
         if value.loose:
             names = ", ".join(sorted(value.loose))
             raise AdqlError(value.at, f"'{names}' must be in GROUP BY or inside an aggregate")
-
-
-def _limited(statement: Any, offset: int | None, top: int | None) -> Any:
-    """OFFSET applies before TOP (ADQL 2.1 section 4.10)."""
-    if top is not None:
-        statement = statement.limit(top)
-    return statement if offset is None else statement.offset(offset)
-
-
-def _wrapped(inner: Answer, query: tree.Query, top: int | None = None) -> Answer:
-    """The rows of a query, ordered by its result columns and cut."""
-    _check_alone(query.at, inner)
-    rows = inner.select.subquery()
-    scope = Scope(Relation(rows, [], []))
-    names = set(range(len(inner.columns)))
-    values = [
-        Value(query.at, rows.c[label], column.named(column.name), ("result", label))
-        for label, column in zip(inner.labels, inner.columns, strict=True)
-    ]
-    scope.relation.visible = values
-    resolver = Resolver(scope, _no_query, "ORDER BY of a result")
-    terms = []
-    for order in query.order:
-        index = _result_index(order.value, inner.columns, names)
-        value = values[index] if index is not None else resolver.value(order.value)
-        terms.append(_ordered(value, order.descending))
-    statement = sa.select(*(rows.c[label].label(label) for label in inner.labels)).order_by(*terms)
-    return Answer(_limited(statement, query.offset, top), inner.columns, top)
 
 
 def _check_alone(at: Position, answer: Answer) -> None:
@@ -304,27 +327,11 @@ def _united(operation: tree.SetOperation, answers: list[Answer], index: int) -> 
     return column if len({s.column.unit for s in samples}) == 1 else replace(column, unit=None)
 
 
-def _operand(at: Position, answer: Answer, columns: tuple[Column, ...]) -> Any:
-    """An operand as a SELECT without order, limit or parentheses, which SQLite does not take there."""
-    if answer.plain and [c.type for c in answer.columns] == [c.type for c in columns]:
-        return answer.select
-    _check_alone(at, answer)
-    rows = answer.select.subquery()
-    return sa.select(*(_as_type(rows.c[a], c).label(a) for a, c in zip(answer.labels, columns, strict=True)))
-
-
-def _as_type(value: sa.ColumnElement[Any], column: Column) -> sa.ColumnElement[Any]:
-    return sa.cast(value, column.datatype.sql()) if column.datatype.kind == "number" else value
-
-
-def _with_multiplicity(
-    operation: tree.SetOperation, operands: list[Any], labels: tuple[str, ...]
-) -> sa.Select[Any]:
+def _with_multiplicity(operation: tree.SetOperation, operands: list[str], labels: tuple[str, ...]) -> str:
     """``EXCEPT ALL`` and ``INTERSECT ALL``: equal rows are told apart by a number, dropped afterwards."""
-    numbered = []
-    for operand in operands:
-        rows = operand.subquery()
-        number = func.row_number().over(partition_by=[rows.c[label] for label in labels])
-        numbered.append(sa.select(*(rows.c[label] for label in labels), number.label("copy")))
-    joined = _SET_OPERATIONS[operation.operator, False](*numbered).subquery()
-    return sa.select(*(joined.c[label].label(label) for label in labels))
+    listed = ", ".join(labels)
+    numbered = [
+        f"SELECT {listed}, row_number() OVER (PARTITION BY {listed}) AS copy FROM ({operand}) AS operand"  # noqa: S608
+        for operand in operands
+    ]
+    return f"SELECT {listed} FROM ({f' {operation.operator} '.join(numbered)}) AS numbered"  # noqa: S608

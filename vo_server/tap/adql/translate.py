@@ -1,12 +1,10 @@
-"""An ADQL query becomes a SELECT statement over described columns."""
+"""An ADQL query becomes the text of a SELECT over described columns."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import sqlalchemy as sa
-
-from datamodel.columns import Column
+from datamodel.columns import Column, Table
 from datamodel.context import Caller
+from datamodel.speech import Speech
 from vo_server.tap.adql import bounds
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.lexer import MAX_LENGTH
@@ -20,21 +18,32 @@ class Translated:
 
     Attributes
     ----------
-    select
-        The statement; whatever the text held is in it as bind parameters only.
+    text
+        The SQL; whatever the query held is in it as names of columns and as literals that were written anew.
     columns
-        Describes the columns of `select`, in order; names are unique and `type`, `unit` and `ucd` are those
+        Describes its columns, in order; names are unique and `type`, `unit` and `ucd` are those
         of the expressions.
     top
-        The query's own limit of rows, or None. It is part of `select`.
+        The query's own limit of rows, or None. It is part of `text`.
+    tables
+        What it reads, each once.
     """
 
-    select: sa.Select[Any] | sa.CompoundSelect[Any]
+    text: str
     columns: tuple[Column, ...]
     top: int | None
+    tables: tuple[Table, ...]
 
 
-def translate(text: str, catalogue: Catalogue, caller: Caller, max_length: int = MAX_LENGTH) -> Translated:
+def translate(
+    text: str,
+    catalogue: Catalogue,
+    caller: Caller,
+    speech: Speech,
+    *,
+    most: int | None = None,
+    max_length: int = MAX_LENGTH,
+) -> Translated:
     """Translate a query of ADQL 2.1.
 
     Parameters
@@ -45,6 +54,10 @@ def translate(text: str, catalogue: Catalogue, caller: Caller, max_length: int =
         The tables it may name.
     caller
         Every table shows only the rows that this caller may see.
+    speech
+        Of the database that will run it.
+    most
+        Rows that the SQL gives at the most, whatever the query says; None for no bound.
     max_length
         Most characters.
 
@@ -54,7 +67,8 @@ def translate(text: str, catalogue: Catalogue, caller: Caller, max_length: int =
         The text is no query, or has no meaning; says where.
     """
     query = parse(text, max_length)
-    answer = Statements(catalogue, caller).top(query)
+    statements = Statements(catalogue, caller, speech)
+    answer = statements.top(query, most)
     if query.depth > bounds.SHALLOW:
-        bounds.check(answer.select, query.at)
-    return Translated(answer.select, answer.columns, answer.top)
+        bounds.check(answer.text, query.at)
+    return Translated(answer.text, answer.columns, answer.top, tuple(statements.relations.used.values()))

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 
-import sqlalchemy as sa
 from astropy import units
 
+from datamodel import sql
 from datamodel.columns import Column
-from datamodel.datatypes import DATATYPES
+from datamodel.speech import Speech
+from datamodel.sql import Sql
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.values import Value
 
@@ -22,32 +22,50 @@ def is_integer(value: Value) -> bool:
     return value.column.type in _INTEGERS
 
 
-def literal(at: Position, value: int | float | str | datetime | bool | None, **meta: Any) -> Value:
-    """A constant, as a bind parameter of a known type; a whole number beyond BIGINT is a double."""
+def literal(at: Position, value: int | float | str | bool | None) -> Value:
+    """A constant; a whole number beyond BIGINT is a double."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         value = float(value)
     kind = _literal_type(value)
-    sql: sa.ColumnElement[Any] = sa.null()
-    if value is not None:
-        sql = sa.bindparam(None, value, DATATYPES[kind].sql())
-    if kind in ("DOUBLE", "BIGINT"):
-        sql = sa.cast(sql, DATATYPES[kind].sql())
-    return Value(at, sql, Column("", kind, **meta), ("literal", kind, value), constant=(value,))
+    return Value(at, _literal_sql(kind, value), _BARE[kind], ("literal", kind, value), constant=(value,))
 
 
-def _literal_type(value: int | float | str | datetime | bool | None) -> str:
+def instant(at: Position, value: datetime, speech: Speech) -> Value:
+    """A constant time, in UTC."""
+    key = ("literal", "TIMESTAMP", value)
+    return Value(at, speech.timestamp(value), _BARE["TIMESTAMP"], key, constant=(value,))
+
+
+_BARE = {
+    kind: Column("", kind) for kind in ("BOOLEAN", "INTEGER", "BIGINT", "DOUBLE", "TIMESTAMP", "VARCHAR")
+}
+
+
+def _literal_sql(kind: str, value: int | float | str | bool | None) -> Sql:
+    if value is None:
+        return sql.NULL
+    if isinstance(value, str):
+        return sql.text(value)
+    if isinstance(value, bool):
+        return Sql("TRUE" if value else "FALSE")
+    if kind == "BIGINT":
+        return sql.cast(sql.number(value), kind)
+    return sql.number(value) if isinstance(value, int) else sql.real(value)
+
+
+def _literal_type(value: int | float | str | bool | None) -> str:
     if isinstance(value, bool):
         return "BOOLEAN"
     if isinstance(value, int):
         return "INTEGER" if abs(value) < 2**31 else "BIGINT"
     if isinstance(value, float):
         return "DOUBLE"
-    return "TIMESTAMP" if isinstance(value, datetime) else "VARCHAR"
+    return "VARCHAR"
 
 
-def double(value: Value) -> sa.ColumnElement[Any]:
+def double(value: Value) -> Sql:
     """The SQL of a number as a double."""
-    return value.sql if value.column.type == "DOUBLE" else sa.cast(value.sql, sa.Double(53))
+    return value.sql if value.column.type == "DOUBLE" else sql.cast(value.sql, "DOUBLE PRECISION")
 
 
 def arithmetic_type(left: Value, right: Value) -> str:

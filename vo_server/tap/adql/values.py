@@ -1,12 +1,11 @@
-"""What is the value of an expression: its SQL, its type, unit and UCD, and what it depends on?"""
+"""What is known of an expression in a query?"""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from datamodel.columns import Column
+from datamodel.sql import Sql
 from vo_server.tap.adql.errors import AdqlError, Position
 
 if TYPE_CHECKING:
@@ -16,17 +15,24 @@ if TYPE_CHECKING:
 MAX_WEIGHT = 20_000
 """Most terms of one expression once it is SQL; guards against wrong domains repeat their argument."""
 
+BOOLEAN = Column("", "BOOLEAN")
+INTEGER = Column("", "INTEGER")
+DOUBLE = Column("", "DOUBLE")
+TEXT = Column("", "VARCHAR")
 
-@dataclass(frozen=True)
+_NOTHING: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True, eq=False)
 class Value:
-    """An expression in a query.
+    """An expression in a query; never changed once it is made (frozen, it would take three times as long).
 
     Attributes
     ----------
     at
         Its place in the text.
-    sql
-        The expression as SQLAlchemy Core; of a geometry, its DALI text.
+    written
+        The expression, or what makes it when it is asked for: that of a geometry is its DALI text, which few need.
     column
         Type, unit and UCD; the name is what a result column would be called, or empty.
     key
@@ -50,21 +56,28 @@ class Value:
     """
 
     at: Position
-    sql: sa.ColumnElement[Any]
+    written: Sql | Callable[[], Sql]
     column: Column
     key: Hashable
     constant: tuple[Any, ...] = ()
-    loose: frozenset[str] = frozenset()
+    loose: frozenset[str] = _NOTHING
     aggregated: bool = False
     weight: int = 1
     origin: "tuple[Source, str] | None" = None
-    shape: "Shape | None" = field(default=None, compare=False)
-    truth: sa.ColumnElement[bool] | None = field(default=None, compare=False)
-    ends: "tuple[Point, Point] | None" = field(default=None, compare=False)
+    shape: "Shape | None" = field(default=None)
+    truth: Sql | None = field(default=None)
+    ends: "tuple[Point, Point] | None" = field(default=None)
+
+    @property
+    def sql(self) -> Sql:
+        """The expression."""
+        if not isinstance(self.written, Sql):
+            self.written = self.written()
+        return self.written
 
     @property
     def kind(self) -> str:
-        """``number``, ``text``, ``boolean``, ``timestamp``, ``geometry``, or ``null`` for a bare NULL."""
+        """Of its datatype (`datamodel.datatypes.Datatype.kind`), or ``null`` for a bare NULL."""
         return "null" if self.constant == (None,) else self.column.datatype.kind
 
     @property
@@ -73,12 +86,19 @@ class Value:
         value = self.constant[0] if self.constant else None
         return float(value) if isinstance(value, int | float) else None
 
+    def but(self, **changes: Any) -> "Value":
+        """The same with some attributes changed."""
+        made = object.__new__(Value)
+        for name in Value.__slots__:
+            setattr(made, name, changes[name] if name in changes else getattr(self, name))
+        return made
+
 
 def derived(
     at: Position,
-    sql: sa.ColumnElement[Any],
+    sql: Sql | Callable[[], Sql],
     column: Column,
-    what: str,
+    what: Hashable,
     parts: Iterable[Value],
     copies: int = 1,
 ) -> Value:
@@ -99,16 +119,13 @@ def derived(
         The SQL would grow too long.
     """
     values = tuple(parts)
-    weight = 1 + copies * sum(v.weight for v in values)
+    weight, loose, aggregated = 1, _NOTHING, False
+    for value in values:
+        weight += copies * value.weight
+        loose = loose | value.loose if value.loose else loose
+        aggregated = aggregated or value.aggregated
     if weight > MAX_WEIGHT:
         shorter = "fewer functions inside functions, or many alternatives as IN (...)"
         raise AdqlError(at, f"the expression is too large; write it with {shorter}")
-    return Value(
-        at,
-        sql,
-        column,
-        (what, *(v.key for v in values)),
-        loose=frozenset().union(*(v.loose for v in values)),
-        aggregated=any(v.aggregated for v in values),
-        weight=weight,
-    )
+    key = (what, *[v.key for v in values])
+    return Value(at, sql, column, key, loose=loose, aggregated=aggregated, weight=weight)
