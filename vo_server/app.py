@@ -8,18 +8,23 @@ from flask import Flask, Response
 
 from datamodel.archive import Archive
 from datamodel.errors import UsageError
-from vo_server import dali, errors, site
+from vo_server import compression, dali, errors, site
 from vo_server.data.views import blueprint as data
 from vo_server.datalink.views import blueprint as datalink
 from vo_server.sia.views import blueprint as sia
+from vo_server.tap.adql.features import features
+from vo_server.tap.adql.words import RESERVED
+from vo_server.tap.query import first_rows
 from vo_server.tap.views import blueprint as tap
+from vo_server.web.query_page import blueprint as query
+from vo_server.web.tap_service import TapService
 from vo_server.web.views import blueprint as web
 from vo_server.web.views import error_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-BLUEPRINTS = (web, tap, sia, datalink, data)
+BLUEPRINTS = (web, query, tap, sia, datalink, data)
 
 MAX_BODY_BYTES = 4 << 20
 """A request may be so long; a query is at most a million characters, which may be percent-encoded."""
@@ -33,6 +38,9 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 """On every answer: pages of other sites may read it, and no browser guesses what it is."""
+
+TAP = TapService(first_rows, lambda: [(each.form, each.description) for each in features()], RESERVED)
+"""What the query page has of TAP: pages and protocols are strangers to one another."""
 
 PREFLIGHT_HEADERS = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
@@ -53,7 +61,7 @@ def create_app(archive: Archive) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.extensions |= {"archive": archive, "up_since": archive.clock()}
+    app.extensions |= {"archive": archive, "up_since": archive.clock(), "tap service": TAP}
     app.before_request(_refuse_strangers(archive))
     app.after_request(_finish)
     app.register_error_handler(Exception, errors.handler(_show_error))
@@ -108,6 +116,7 @@ def _show_error(what: errors.Told) -> Response:
 def _finish(response: Response) -> Response:
     response.headers.update(HEADERS)
     response.vary.update(("Accept", "Authorization"))
+    compression.finish(response)
     if dali.caller_of(flask.request).user:
         response.cache_control.public = False
         response.cache_control.private = True

@@ -5,16 +5,15 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from datamodel import tap_schema
-from datamodel.errors import NotFoundError, nearest
+from datamodel.errors import NotFoundError
 from vo_server import answers, dali, errors, site, vosi
-from vo_server.tap import parameters, query
+from vo_server.tap import examples, parameters, query, tables
 from vo_server.tap.capability import STANDARD_ID, table_access
 
-blueprint = Blueprint("tap", __name__, url_prefix="/tap")
+blueprint = Blueprint("tap", __name__, url_prefix="/tap", template_folder="templates")
 blueprint.register_error_handler(Exception, errors.handler(dali.error_document))
 
-RESOURCES = ("sync", "tables", "capabilities", "availability")
+RESOURCES = ("sync", "tables", "examples", "capabilities", "availability")
 
 
 @blueprint.route("/sync", methods=["GET", "POST"])
@@ -24,7 +23,7 @@ def sync() -> Response:
     asked = parameters.read(dali.read(request), archive.config)
     if request.method == "HEAD":
         asked = replace(asked, maxrec=0)
-    run = partial(query.run, archive, dali.caller_of(request), asked)
+    run = partial(query.run_watched, archive, dali.caller_of(request), dali.who_asks(request), asked)
     return answers.query(archive, run, asked.format, "result", infos=dali.origin(STANDARD_ID, asked.text))
 
 
@@ -33,31 +32,33 @@ def capabilities() -> Response:
     """What the service can do."""
     config = site.archive().config
     url = f"{site.base_url(config)}/tap"
-    return vosi.capabilities_document([table_access(url, config), *vosi.own_capabilities(url, tables=True)])
+    return vosi.capabilities_document(
+        [table_access(url, config), *vosi.own_capabilities(url, tables=True, examples=True)]
+    )
 
 
 @blueprint.get("/availability")
 def availability() -> Response:
     """That the service is there, and since when."""
-    return vosi.availability_document(site.up_since())
+    return vosi.availability_document(site.up_since(), site.why_not())
 
 
 @blueprint.get("/tables")
-def tables() -> Response:
+def tableset() -> Response:
     """The tables that can be queried; with ``detail=min`` without their columns."""
-    detail = dali.read(request).one("DETAIL") or "max"
-    return vosi.tables_document(tap_schema.read(site.archive()), columns=detail.lower() != "min")
+    return tables.tableset(site.archive(), tables.read(dali.read(request)))
 
 
 @blueprint.get("/tables/<name>")
 def table(name: str) -> Response:
     """One of the tables, with its columns."""
-    known = {t.name.lower(): t for schema in tap_schema.read(site.archive()) for t in schema.tables}
-    plain = {key.replace('"', ""): t for key, t in known.items()}
-    found = known.get(name.lower()) or plain.get(name.lower())
-    if found is None:
-        raise NotFoundError(f"there is no table {dali.shown(name)}{nearest(name, plain)}")
-    return vosi.table_document(found)
+    return tables.table(site.archive(), name)
+
+
+@blueprint.get("/examples")
+def show_examples() -> Response:
+    """Queries to begin with."""
+    return examples.document(site.archive(), dali.caller_of(request))
 
 
 @blueprint.route("/async", methods=["GET", "POST"])

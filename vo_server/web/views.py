@@ -42,7 +42,7 @@ SERVICES = (
     ("Data", "/data/<object_id>", "the file of one object, for ever"),
 )
 
-KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink")
+KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink", "/query?", "/query/")
 
 PICTURES_AT_ONCE = 2
 """A picture needs all pixels of its frame in memory for a moment."""
