@@ -86,7 +86,7 @@ def _text(value: object, digits: int) -> str | None:
 
 _DOUBLE_DIGITS = 17
 
-_TEXT: dict[str, tuple[int, Callable[..., object]]] = {
+_TEXT: dict[str, tuple[int, Callable[..., str | float | None]]] = {
     "vo_lower": (1, _lower),
     "vo_upper": (1, _upper),
     "vo_number": (1, _number),
