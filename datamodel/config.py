@@ -111,6 +111,13 @@ class Config:
     )
     job_days_limit: float = setting(30.0, "time after which a job is deleted, whatever it asks for")
     job_bytes: int = setting(20_000_000_000, "size of the results of one job at the most")
+    contact: str = setting(
+        "", "address of mail, or of a page, of those who answer for the archive; told in every answer"
+    )
+    gzip: str = setting(
+        "text",
+        "what is compressed for clients that take it: none, text (documents, and answers in text formats) or all",
+    )
     log_level: str = setting("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     @property

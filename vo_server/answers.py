@@ -4,15 +4,18 @@ import select
 import socket
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import flask
 
 from datamodel.archive import Archive
 from datamodel.columns import Rows
+from datamodel.config import Config
 from datamodel.turns import Turns
+from vo_server import compression
 from vo_server.dali import who_asks
+from vo_server.formats.gzip import Gzip
 from vo_server.formats.negotiate import Format
 from vo_server.formats.spool import unhurried
 
@@ -21,7 +24,12 @@ MEMORY_BYTES = 8 << 20
 
 
 def query(
-    archive: Archive, run: Callable[[Callable[[], bool]], Rows], format: Format, name: str, **document: Any
+    archive: Archive,
+    run: Callable[[Callable[[], bool]], Rows],
+    format: Format,
+    name: str,
+    about: Callable[[Rows], Mapping[str, Any]] = lambda rows: {},
+    **document: Any,
 ) -> flask.Response:
     """Run a query for the caller of the present request when it has a turn, and stream its answer.
 
@@ -33,6 +41,8 @@ def query(
         Starts the query; it is given what tells whether nobody wants the answer any more.
     format, name, **document
         As in `stream`.
+    about
+        What the document says besides, as far as only the answer itself can tell.
 
     Raises
     ------
@@ -48,7 +58,7 @@ def query(
 
     try:
         rows = run(lambda: gone.is_set() or client_left(environ))
-        response = stream(archive, rows, format, name, gone=end, **document)
+        response = stream(archive, rows, format, name, gone=end, **document, **about(rows))
     except BaseException:
         end()
         raise
@@ -99,6 +109,12 @@ def stream(
         Called at the end, so that a statement still under way can be stopped.
     **document
         What a VOTable says of itself; see `Format.write`.
+
+    Raises
+    ------
+    Exception
+        Whatever stopped a format of which nothing is written before the end; in any other it comes while the
+        response is read.
     """
     config = archive.config
     chunks = unhurried(
@@ -107,7 +123,21 @@ def stream(
         memory_bytes=MEMORY_BYTES,
         max_bytes=config.spool_bytes,
     )
-    response = flask.Response(chunks, content_type=format.mime)
+    if format.is_late:
+        chunks.begin()
+    response = _encoded(chunks, config, format)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.{format.extension}"'
     response.call_on_close(gone)
+    return response
+
+
+def _encoded(chunks: Iterator[bytes], config: Config, format: Format) -> flask.Response:
+    """A response of the chunks, compressed where that is worth it and the client takes it."""
+    if not compression.is_worth_it(config, format):
+        return flask.Response(chunks, content_type=format.mime)
+    taken = compression.is_taken(flask.request)
+    response = flask.Response(Gzip(chunks) if taken else chunks, content_type=format.mime)
+    response.vary.add("Accept-Encoding")
+    if taken:
+        response.headers["Content-Encoding"] = "gzip"
     return response

@@ -9,9 +9,10 @@ import flask
 
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import UsageError
-from vo_server import __version__
 from vo_server.errors import Told
 from vo_server.formats import votable
+from vo_server.formats.document import Info
+from vo_server.origin import of_service
 from vo_server.site import archive, base_url
 
 VOTABLE_MIME = "application/x-votable+xml"
@@ -202,7 +203,7 @@ def resources(title: str, path: str, names: Iterable[str]) -> flask.Response:
     return flask.Response(f"{title} service; its resources:\n{listed}", mimetype="text/plain")
 
 
-def origin(standard: str, query: str) -> list[votable.Info]:
+def origin(standard: str, query: str) -> list[Info]:
     """What a document says of where it comes from (DALI 1.1 section 4.4.3, and the note on data origin).
 
     Parameters
@@ -213,10 +214,11 @@ def origin(standard: str, query: str) -> list[votable.Info]:
         What was asked for, in the words of that standard.
     """
     opened = archive()
-    return [
-        ("standardID", standard),
-        ("server_software", f"vo-server/{__version__}"),
-        ("publisher", opened.config.title),
-        ("request_date", f"{opened.clock().isoformat(timespec='seconds')}Z"),
-        ("query", query),
-    ]
+    return of_service(opened.config, opened.clock(), standard, query, request_url())
+
+
+def request_url() -> str:
+    """The present request as an absolute URL by GET, whatever its method was; without what was uploaded."""
+    asked = flask.request
+    written = urlencode([*asked.args.items(multi=True), *asked.form.items(multi=True)])
+    return f"{base_url(archive().config)}{asked.path}" + (f"?{written}" if written else "")

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from datamodel.columns import Column
 from vo_server.formats.markup import attributes, element
+from vo_server.formats.votable import field_ids
 
 DATALINK_MIME = "application/x-votable+xml;content=datalink"
 DATALINK_STANDARD = "ivo://ivoa.net/std/DataLink#links-1.1"
+PUBLISHER_DID = "obscore:Curation.PublisherDID"
+"""The utype of a column of identifiers that the DataLink service knows, whatever a query calls it."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,24 @@ def descriptor(
     ).encode()
 
 
-def datalink(links_url: str, did_field: str = "obs_publisher_did") -> bytes:
+def of_columns(columns: Sequence[Column], links_url: str) -> bytes:
+    """The services that go with the rows of a table: DataLink where a column has publisher DIDs, else none.
+
+    Parameters
+    ----------
+    columns
+        Of the table.
+    links_url
+        Of the DataLink service, without parameters.
+    """
+    ids = field_ids(columns)
+    for id, column in zip(ids, columns, strict=True):
+        if (column.utype or "").lower() == PUBLISHER_DID.lower():
+            return datalink(links_url, id, "links" if "links" not in ids else _unused(ids))
+    return b""
+
+
+def datalink(links_url: str, did_field: str = "obs_publisher_did", id: str = "links") -> bytes:
     """The DataLink service, asked with the identifier in each row.
 
     Parameters
@@ -89,15 +110,21 @@ def datalink(links_url: str, did_field: str = "obs_publisher_did") -> bytes:
         Of the service, without parameters.
     did_field
         The ID of the FIELD that holds the identifier.
+    id
+        XML ID of the RESOURCE.
     """
     return descriptor(
         links_url,
         DATALINK_STANDARD,
         [Input("ID", did_field, ucd="meta.id;meta.main", description="Publisher's identifier")],
-        id="links",
+        id=id,
         content_type=DATALINK_MIME,
         description="What belongs to an observation: the data, what they were made from, what is made of them",
     )
+
+
+def _unused(ids: Sequence[str]) -> str:
+    return next(f"links_{n}" for n in range(2, len(ids) + 3) if f"links_{n}" not in ids)
 
 
 def _fact(name: str, value: str) -> str:

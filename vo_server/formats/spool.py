@@ -79,11 +79,18 @@ class Unhurried(Iterator[bytes]):
         """Whether the thread has turned to the file."""
         return self._file is not None
 
+    def begin(self) -> None:
+        """Wait for the first chunk; an exception that came instead of it is raised here."""
+        with self._changed:
+            self._start()
+            self._changed.wait_for(self._something)
+            failed = self._finished and self._failure and not self._memory and self._read == self._written
+        if failed:
+            self._end()
+
     def __next__(self) -> bytes:
         with self._changed:
-            if self._thread is None and not self._stopped:
-                self._thread = threading.Thread(target=self._produce, name="unhurried", daemon=True)
-                self._thread.start()
+            self._start()
             self._changed.wait_for(self._something)
             if self._memory:
                 return self._taken()
@@ -104,6 +111,11 @@ class Unhurried(Iterator[bytes]):
             self._thread.join(_FAREWELL_S)
         with self._changed:
             self._remove()
+
+    def _start(self) -> None:
+        if self._thread is None and not self._stopped:
+            self._thread = threading.Thread(target=self._produce, name="unhurried", daemon=True)
+            self._thread.start()
 
     def _something(self) -> bool:
         return bool(self._memory) or self._read < self._written or self._finished or self._stopped

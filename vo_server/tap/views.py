@@ -7,13 +7,15 @@ from flask import Blueprint, Response, request
 
 from datamodel.errors import NotFoundError
 from vo_server import answers, dali, errors, site, vosi
-from vo_server.tap import examples, parameters, query, tables
-from vo_server.tap.capability import STANDARD_ID, table_access
+from vo_server.tap import examples, jobs, parameters, query, tables
+from vo_server.tap.capability import table_access
+from vo_server.tap.document import about
+from vo_server.uws.views import add_routes
 
 blueprint = Blueprint("tap", __name__, url_prefix="/tap", template_folder="templates")
 blueprint.register_error_handler(Exception, errors.handler(dali.error_document))
 
-RESOURCES = ("sync", "tables", "examples", "capabilities", "availability")
+RESOURCES = ("sync", "async", "tables", "examples", "capabilities", "availability")
 
 
 @blueprint.route("/sync", methods=["GET", "POST"])
@@ -24,7 +26,8 @@ def sync() -> Response:
     if request.method == "HEAD":
         asked = replace(asked, maxrec=0)
     run = partial(query.run_watched, archive, dali.caller_of(request), dali.who_asks(request), asked)
-    return answers.query(archive, run, asked.format, "result", infos=dali.origin(STANDARD_ID, asked.text))
+    told = partial(about, archive, asked.text, request=dali.request_url())
+    return answers.query(archive, run, asked.format, "result", told)
 
 
 @blueprint.get("/capabilities")
@@ -61,11 +64,7 @@ def show_examples() -> Response:
     return examples.document(site.archive(), dali.caller_of(request))
 
 
-@blueprint.route("/async", methods=["GET", "POST"])
-@blueprint.route("/async/<path:_rest>", methods=["GET", "POST", "DELETE"])
-def asynchronous(_rest: str = "") -> Response:
-    """Say where queries can be sent; there are no jobs yet."""
-    raise NotFoundError("this service has no asynchronous queries; send the query to /tap/sync")
+add_routes(blueprint, jobs.SERVICE)
 
 
 @blueprint.get("/")
