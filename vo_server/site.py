@@ -1,13 +1,17 @@
 """Which archive is served here, and under which names is it reached?"""
 
+import logging
 from datetime import datetime
 from urllib.parse import urlsplit
 
 import flask
+import sqlalchemy as sa
 
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import UsageError
+
+log = logging.getLogger("vo_server")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 ANY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  compared with, not listened on
@@ -23,6 +27,17 @@ def up_since() -> datetime:
     """When the application was made, naive UTC."""
     started: datetime = flask.current_app.extensions["up_since"]
     return started
+
+
+def why_not() -> str:
+    """What keeps the archive from answering queries, for people; empty where nothing does."""
+    try:
+        with archive().database.read() as connection:
+            connection.execute(sa.select(1))
+    except sa.exc.SQLAlchemyError:
+        log.exception("the database does not answer")
+        return "the database of this archive does not answer"
+    return ""
 
 
 def base_url(config: Config) -> str:

@@ -8,6 +8,7 @@ import flask
 from lxml import etree
 
 from datamodel.tap_schema import ColumnEntry, KeyEntry, SchemaEntry, TableEntry
+from vo_server import caching
 
 XML_MIME = "text/xml"
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
@@ -23,6 +24,7 @@ CAPABILITIES = "http://www.ivoa.net/xml/VOSICapabilities/v1.0"
 AVAILABILITY = "http://www.ivoa.net/xml/VOSIAvailability/v1.0"
 TABLES = "http://www.ivoa.net/xml/VOSITables/v1.0"
 STANDARD = "ivo://ivoa.net/std/VOSI"
+EXAMPLES = "ivo://ivoa.net/std/DALI#examples"
 
 TABLE_TYPES = {"table": "base_table", "view": "view"}
 """What TAP_SCHEMA's table_type is called in VODataService."""
@@ -54,6 +56,7 @@ def capability(
     version: str | None = None,
     use: str = "full",
     description: str = "",
+    interface_type: str = "vs:ParamHTTP",
 ) -> Element:
     """A ``capability`` with one interface that anybody may use: it names no securityMethod.
 
@@ -71,19 +74,21 @@ def capability(
         ``base``, ``full`` or ``dir``.
     description
         For people.
+    interface_type
+        The ``xsi:type`` of the interface; ``vr:WebBrowser`` for what people read.
     """
     made = etree.Element("capability", {"standardID": standard_id}, nsmap=NAMESPACES)
     if type:
         made.set(f"{{{XSI}}}type", type)
     optional(made, description=description)
     interface = child(made, "interface", role="std", version=version)
-    interface.set(f"{{{XSI}}}type", "vs:ParamHTTP")
+    interface.set(f"{{{XSI}}}type", interface_type)
     child(interface, "accessURL", access_url, use=use)
     return made
 
 
-def own_capabilities(service_url: str, *, tables: bool = False) -> list[Element]:
-    """The capabilities of the VOSI resources beside a service.
+def own_capabilities(service_url: str, *, tables: bool = False, examples: bool = False) -> list[Element]:
+    """The capabilities of the resources of VOSI and DALI beside a service.
 
     Parameters
     ----------
@@ -91,6 +96,8 @@ def own_capabilities(service_url: str, *, tables: bool = False) -> list[Element]
         What ``/capabilities`` and the others follow.
     tables
         Whether there is a ``/tables``.
+    examples
+        Whether there is an ``/examples``.
     """
     made = [
         capability(f"{STANDARD}#capabilities", f"{service_url}/capabilities"),
@@ -98,6 +105,9 @@ def own_capabilities(service_url: str, *, tables: bool = False) -> list[Element]
     ]
     if tables:
         made.append(capability(f"{STANDARD}#tables-1.1", f"{service_url}/tables", version="1.1"))
+    if examples:
+        url = f"{service_url}/examples"
+        made.append(capability(EXAMPLES, url, interface_type="vr:WebBrowser"))
     return made
 
 
@@ -105,21 +115,31 @@ def capabilities_document(capabilities: Iterable[Element]) -> flask.Response:
     """The document that ``/capabilities`` answers."""
     root = _root(CAPABILITIES, "capabilities")
     root.extend(capabilities)
-    return document(root)
+    return caching.hashed(document(root))
 
 
-def availability_document(up_since: datetime) -> flask.Response:
+def availability_document(up_since: datetime, why_not: str = "") -> flask.Response:
     """The document that ``/availability`` answers where there is an answer at all.
 
     Parameters
     ----------
     up_since
         When the service started, naive UTC.
+    why_not
+        What keeps the service from its work, for people; empty where nothing does.
     """
     root = etree.Element(f"{{{AVAILABILITY}}}availability", nsmap={"vosi": AVAILABILITY})
-    for tag, text in (("available", "true"), ("upSince", f"{up_since.isoformat(timespec='seconds')}Z")):
-        etree.SubElement(root, f"{{{AVAILABILITY}}}{tag}").text = text
-    return document(root)
+    texts = {
+        "available": "false" if why_not else "true",
+        "upSince": f"{up_since.isoformat(timespec='seconds')}Z",
+        "note": why_not,
+    }
+    for tag, text in texts.items():
+        if text:
+            etree.SubElement(root, f"{{{AVAILABILITY}}}{tag}").text = text
+    response = document(root)
+    response.cache_control.no_store = True
+    return response
 
 
 def tables_document(schemas: Iterable[SchemaEntry], *, columns: bool = True) -> flask.Response:

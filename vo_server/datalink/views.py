@@ -10,7 +10,7 @@ from vo_server.datalink.parameters import read
 from vo_server.datalink.query import found, links
 from vo_server.descriptors import DATALINK_STANDARD
 from vo_server.obscore import links_url
-from vo_server.site import archive, up_since
+from vo_server.site import archive, up_since, why_not
 
 blueprint = Blueprint("datalink", __name__, url_prefix="/datalink")
 
@@ -57,7 +57,7 @@ def capabilities() -> Response:
 @blueprint.get("/availability")
 def availability() -> Response:
     """That it is up."""
-    return vosi.availability_document(up_since())
+    return vosi.availability_document(up_since(), why_not())
 
 
 blueprint.register_error_handler(Exception, errors.handler(dali.error_document))

@@ -13,7 +13,7 @@ from vo_server.obscore import links_url, obscore
 from vo_server.sia import capability
 from vo_server.sia.parameters import read
 from vo_server.sia.query import select
-from vo_server.site import archive, up_since
+from vo_server.site import archive, up_since, why_not
 
 blueprint = Blueprint("sia", __name__, url_prefix="/sia2")
 
@@ -56,7 +56,7 @@ def capabilities() -> Response:
 @blueprint.get("/availability")
 def availability() -> Response:
     """That it is up."""
-    return vosi.availability_document(up_since())
+    return vosi.availability_document(up_since(), why_not())
 
 
 @blueprint.get("/")
