@@ -49,13 +49,13 @@ def availability() -> Response:
 @blueprint.get("/tables")
 def tableset() -> Response:
     """The tables that can be queried; with ``detail=min`` without their columns."""
-    return tables.tableset(site.archive(), tables.read(dali.read(request)))
+    return tables.tableset(site.archive(), dali.caller_of(request), tables.read(dali.read(request)))
 
 
 @blueprint.get("/tables/<name>")
 def table(name: str) -> Response:
     """One of the tables, with its columns."""
-    return tables.table(site.archive(), name)
+    return tables.table(site.archive(), dali.caller_of(request), name)
 
 
 @blueprint.get("/examples")
