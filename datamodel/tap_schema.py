@@ -4,16 +4,20 @@ TAP 1.1 section 4. Names that are no regular ADQL identifiers, or are reserved w
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
 from datamodel.archive import Archive
+from datamodel.catalogues import TABLES as CATALOGUES
+from datamodel.catalogues import version as version_of_catalogues
 from datamodel.columns import Column, ForeignKey, Table
-from datamodel.context import Caller
+from datamodel.context import ANONYMOUS, VO, Caller, visible
+from datamodel.datatypes import Timestamp
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata
 
@@ -135,14 +139,48 @@ _KEYS = {
     "key_columns": (ForeignKey("tap_schema.keys", (("key_id", "key_id"),), "The foreign key it is part of"),),
 }
 
-_SQL = {name: sql_table(f"tap_schema_{name}", columns) for name, columns in COLUMNS.items()}
 
-_state = sa.Table("tap_schema_state", metadata, sa.Column("digest", sa.String(64), primary_key=True))
+def _owner_columns() -> list[sa.Column[Any]]:
+    """What decides who may see a row, and who keeps it; nobody is told of these columns."""
+    return [
+        sa.Column("creator", sa.String(100), nullable=False),
+        sa.Column("project", sa.String(100), nullable=False),
+        sa.Column("privileges", sa.SmallInteger, nullable=False),
+        sa.Column("kept_by", sa.String(10), nullable=False),
+    ]
 
 
-def _public(table: sa.Table, caller: Caller) -> sa.FromClause:
-    """Every caller may know which tables there are; their rows are another matter."""
-    return table
+_SQL = {
+    name: sql_table(f"tap_schema_{name}", columns, *_owner_columns()) for name, columns in COLUMNS.items()
+}
+
+_state = sa.Table("tap_schema_digest", metadata, sa.Column("digest", sa.String(64), primary_key=True))
+_written = sa.Table("tap_schema_written", metadata, sa.Column("at", Timestamp(), primary_key=True))
+
+_EARLIER_STATE = sa.Table("tap_schema_state", sa.MetaData())
+"""Is there where the tables do not say yet who may see a row."""
+
+_OWN, _BROUGHT = "archive", "catalogues"
+"""Who keeps a row: `write` or `write_catalogues`."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who may see what is told of a table; see `datamodel.context.visible`."""
+
+    creator: str = ""
+    project: str = ""
+    privileges: int = VO
+
+
+def _seen(name: str, caller: Caller) -> sa.Subquery:
+    """The rows of tables that the caller may know of; a schema is seen if one of its tables is."""
+    table, tables = _SQL[name], _SQL["tables"]
+    columns = [table.c[column.name] for column in COLUMNS[name]]
+    if name == "schemas":
+        some = sa.select(tables.c.schema_name).where(visible(tables, caller))
+        return sa.select(*columns).where(table.c.schema_name.in_(some)).subquery()
+    return sa.select(*columns).where(visible(table, caller)).subquery()
 
 
 TAP_SCHEMA_TABLES: tuple[Table, ...] = tuple(
@@ -150,7 +188,7 @@ TAP_SCHEMA_TABLES: tuple[Table, ...] = tuple(
         "tap_schema",
         name,
         columns,
-        partial(_public, _SQL[name]),
+        partial(_seen, name),
         description=DESCRIPTIONS[name],
         keys=_KEYS.get(name, ()),
     )
@@ -158,8 +196,17 @@ TAP_SCHEMA_TABLES: tuple[Table, ...] = tuple(
 )
 
 
-def write(archive: Archive, schemas: Iterable[SchemaEntry], digest: str) -> bool:
-    """Replace the rows in one transaction, unless they were written under the same digest.
+Told = dict[str, list[dict[str, Any]]]
+"""Rows by the names of the five tables."""
+
+
+def write(
+    archive: Archive,
+    schemas: Iterable[SchemaEntry],
+    digest: str,
+    after: Callable[[sa.Connection], None] = lambda connection: None,
+) -> bool:
+    """Replace what is told of the tables that are no catalogues, in one transaction, unless the digest is the same.
 
     Parameters
     ----------
@@ -169,6 +216,8 @@ def write(archive: Archive, schemas: Iterable[SchemaEntry], digest: str) -> bool
         All there is to tell.
     digest
         Stands for the content of `schemas`.
+    after
+        Called with the connection in the same transaction, if anything was written.
 
     Returns
     -------
@@ -176,22 +225,73 @@ def write(archive: Archive, schemas: Iterable[SchemaEntry], digest: str) -> bool
         Whether anything was written.
     """
     with archive.database.write() as connection:
-        archive.database.create_missing(connection, [*_SQL.values(), _state])
+        _create(connection, archive)
         if connection.scalar(sa.select(_state.c.digest)) == digest:
             return False
-        for table in (*_SQL.values(), _state):
-            connection.execute(sa.delete(table))
+        connection.execute(sa.delete(_state))
         connection.execute(sa.insert(_state).values(digest=digest))
-        for name, rows in _rows(schemas).items():
-            if rows:
-                connection.execute(sa.insert(_SQL[name]), rows)
+        _replace(connection, archive, _OWN, [(Owner(), _rows(schemas))])
+        after(connection)
     return True
 
 
-def read(archive: Archive) -> tuple[SchemaEntry, ...]:
-    """What was written last, in its order."""
+def write_catalogues(
+    connection: sa.Connection, archive: Archive, catalogues: Iterable[tuple[Owner, SchemaEntry]]
+) -> None:
+    """Replace what is told of catalogues, in a transaction under way, if `write` has been called before.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction.
+    archive
+        Its clock says when.
+    catalogues
+        Each with its owner, as a schema of one table.
+    """
+    if not sa.inspect(connection).has_table(_state.name):
+        return
+    told: list[tuple[Owner, Told]] = []
+    schemas: set[str] = set()
+    for place, (owner, schema) in enumerate(catalogues, 1000):
+        rows = _rows([schema], place)
+        rows["schemas"] = [] if schema.name in schemas else rows["schemas"]
+        schemas.add(schema.name)
+        told.append((owner, rows))
+    _replace(connection, archive, _BROUGHT, told)
+
+
+def _create(connection: sa.Connection, archive: Archive) -> None:
+    if sa.inspect(connection).has_table(_EARLIER_STATE.name):
+        for table in (*_SQL.values(), _EARLIER_STATE):
+            table.drop(connection)
+    archive.database.create_missing(connection, [*_SQL.values(), _state, _written, *CATALOGUES])
+
+
+def _replace(
+    connection: sa.Connection, archive: Archive, keeper: str, told: Sequence[tuple[Owner, Told]]
+) -> None:
+    for name, table in _SQL.items():
+        connection.execute(sa.delete(table).where(table.c.kept_by == keeper))
+        rows = [row | asdict(owner) | {"kept_by": keeper} for owner, given in told for row in given[name]]
+        if rows:
+            connection.execute(sa.insert(table), rows)
+    connection.execute(sa.delete(_written))
+    connection.execute(sa.insert(_written).values(at=archive.clock()))
+
+
+def version(archive: Archive) -> tuple[str, datetime | None]:
+    """What stands for all that is told now, and when that was written, naive UTC; None if it never was."""
     with archive.database.read() as connection:
-        found = {name: _all(connection, name) for name in COLUMNS}
+        written = sa.select(sa.func.max(_written.c.at)).scalar_subquery()
+        found = connection.execute(sa.select(_state.c.digest, written)).first()
+        return (f"{found[0]}-{version_of_catalogues(connection)}", found[1]) if found else ("", None)
+
+
+def read(archive: Archive, caller: Caller = ANONYMOUS) -> tuple[SchemaEntry, ...]:
+    """What was written last and the caller may know of, in its order."""
+    with archive.database.read() as connection:
+        found = {name: _all(connection, name, caller) for name in COLUMNS}
     pairs = _grouped(found["key_columns"], "key_id")
     keys = _grouped(found["keys"], "from_table")
     columns = _grouped(found["columns"], "table_name")
@@ -208,26 +308,27 @@ def read(archive: Archive) -> tuple[SchemaEntry, ...]:
     )
 
 
-def _rows(schemas: Iterable[SchemaEntry]) -> dict[str, list[dict[str, Any]]]:
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
-    for schema_index, schema in enumerate(schemas):
+def _rows(schemas: Iterable[SchemaEntry], first: int = 0) -> Told:
+    """The rows of the five tables; the first schema, table and key have the number `first`."""
+    rows: Told = {name: [] for name in COLUMNS}
+    for schema_index, schema in enumerate(schemas, first):
         told = {"utype": schema.utype, "description": schema.description, "schema_index": schema_index}
         rows["schemas"].append({"schema_name": schema.name} | told)
         for table in schema.tables:
-            _add_table(rows, schema.name, table)
+            _add_table(rows, schema.name, table, first)
     return rows
 
 
-def _add_table(rows: dict[str, list[dict[str, Any]]], schema_name: str, table: TableEntry) -> None:
+def _add_table(rows: Told, schema_name: str, table: TableEntry, first: int) -> None:
     named = {"schema_name": schema_name, "table_name": table.name, "table_type": table.type}
-    told = {"utype": table.utype, "description": table.description, "table_index": len(rows["tables"])}
-    rows["tables"].append(named | told)
+    told = {"utype": table.utype, "description": table.description}
+    rows["tables"].append(named | told | {"table_index": first + len(rows["tables"])})
     for column_index, column in enumerate(table.columns):
         values = asdict(column)
         named = {"table_name": table.name, "column_name": values.pop("name")}
         rows["columns"].append(named | values | {"column_index": column_index})
     for key in table.keys:
-        key_id = f"{len(rows['keys']) + 1:04d}"
+        key_id = f"{first + len(rows['keys']) + 1:04d}"
         named = {"key_id": key_id, "from_table": table.name, "target_table": key.target_table}
         rows["keys"].append(named | {"description": key.description, "utype": key.utype})
         rows["key_columns"] += [
@@ -245,8 +346,8 @@ _ORDER = {
 }
 
 
-def _all(connection: sa.Connection, name: str) -> list[Any]:
-    table = _SQL[name]
+def _all(connection: sa.Connection, name: str, caller: Caller) -> list[Any]:
+    table = _seen(name, caller)
     return list(connection.execute(sa.select(table).order_by(*(table.c[n] for n in _ORDER[name]))).mappings())
 
 

@@ -4,12 +4,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from datamodel import tap_schema
+import sqlalchemy as sa
+
+from datamodel import catalogues, tap_schema
 from datamodel.archive import Archive
 from datamodel.columns import Column, ForeignKey, Table
 from datamodel.config import Config
+from datamodel.context import ANONYMOUS, Caller
 from datamodel.sources import SOURCES
 from datamodel.tap_schema import TAP_SCHEMA_TABLES, ColumnEntry, KeyEntry, SchemaEntry, TableEntry
 from datamodel.views import class_tables
@@ -24,6 +27,9 @@ SCHEMAS: dict[str, tuple[str, str | None]] = {
 }
 """Description and utype of the schemas, in their order; others follow."""
 
+KEPT_CATALOGUES = 50
+"""Different sets of visible tables that are kept ready for queries."""
+
 _REGULAR = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -32,14 +38,43 @@ def tables(config: Config) -> tuple[Table, ...]:
     return (*class_tables(), SOURCES, obscore(config), *TAP_SCHEMA_TABLES)
 
 
-def catalogue(archive: Archive) -> Catalogue:
-    """The same for queries, made once for an open archive."""
-    made: Catalogue = archive.resource("tap catalogue", lambda: Catalogue(tables(archive.config)))
-    return made
+def catalogue(archive: Archive, caller: Caller = ANONYMOUS) -> Catalogue:
+    """The tables that a caller may know of, for queries; catalogues that were brought here are as of now.
+
+    Callers who may know of the same tables are given the same object, until one is added, replaced or dropped.
+    """
+    made: _Catalogues = archive.resource("tap catalogue", lambda: _Catalogues(archive))
+    return made.seen_by(caller)
+
+
+class _Catalogues:
+    """The tables that callers may know of, made once for each set of catalogues."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._own = tables(archive.config)
+        self._made: dict[tuple[str, ...], Catalogue] = {}
+        self._last: tuple[tuple[catalogues.Entry, ...], Catalogue] | None = None
+
+    def seen_by(self, caller: Caller) -> Catalogue:
+        seen = catalogues.known(self._archive).seen_by(caller)
+        last = self._last
+        if last is None or last[0] is not seen:
+            last = self._last = (seen, self._of(seen))
+        return last[1]
+
+    def _of(self, seen: tuple[catalogues.Entry, ...]) -> Catalogue:
+        key = tuple(each.id for each in seen)
+        found = self._made.get(key)
+        if found is None:
+            if len(self._made) >= KEPT_CATALOGUES:
+                self._made.clear()
+            found = self._made[key] = Catalogue([*self._own, *(each.described for each in seen)])
+        return found
 
 
 def update_tap_schema(archive: Archive, tables: Iterable[Table]) -> bool:
-    """Have TAP_SCHEMA tell of `tables`; nothing is written where it does already.
+    """Have TAP_SCHEMA tell of `tables`, and of the catalogues; nothing is written where it does already.
 
     Returns
     -------
@@ -48,7 +83,18 @@ def update_tap_schema(archive: Archive, tables: Iterable[Table]) -> bool:
     """
     schemas = entries(tables)
     content = json.dumps([asdict(schema) for schema in schemas], sort_keys=True)
-    return tap_schema.write(archive, schemas, hashlib.sha256(content.encode()).hexdigest())
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    return tap_schema.write(archive, schemas, digest, lambda it: tell_of_catalogues(it, archive))
+
+
+def tell_of_catalogues(connection: sa.Connection, archive: Archive) -> None:
+    """Have TAP_SCHEMA tell of the catalogues that there are, in a transaction that changed them."""
+    told = []
+    for each in catalogues.entries(connection):
+        owner = tap_schema.Owner(each.creator, each.project, each.privileges)
+        (schema,) = entries([each.described])
+        told.append((owner, replace(schema, description=each.schema_description)))
+    tap_schema.write_catalogues(connection, archive, told)
 
 
 def entries(tables: Iterable[Table]) -> tuple[SchemaEntry, ...]:

@@ -1,0 +1,141 @@
+"""How does a catalogue get its SQL table: rows in the order of the sky, indices, statistics, coverage?"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from datamodel import crash
+from datamodel.archive import Archive
+from datamodel.arrays import KINDS
+from datamodel.catalogue_order import Sorter
+from datamodel.catalogue_rows import analyse, fill, storable
+from datamodel.catalogue_statistics import ColumnStatistics, Coverage
+from datamodel.catalogues import Entry
+from datamodel.healpix import NO_PIXEL, hpx29
+
+Progress = Callable[[str, int, int | None], object]
+"""Called with what is being done, how many rows are done, and of how many, if that is known."""
+
+LOADED = crash.declare("catalogue.loaded", "the rows of a catalogue are in their table, nobody knows of it")
+
+_LAST = np.iinfo(np.int64).max
+"""Stands for no pixel while rows are sorted, so that those without a place in the sky come last."""
+
+
+def make(
+    archive: Archive, draft: Entry, batches: Iterable[pa.RecordBatch], folder: Path, progress: Progress
+) -> Entry:
+    """Make the table of a catalogue and fill it; nobody knows of it yet.
+
+    Parameters
+    ----------
+    archive
+        Has the database.
+    draft
+        The catalogue as far as it is known before its rows are.
+    batches
+        The rows, in the columns of the draft without that of the index of the sky.
+    folder
+        For what does not fit into memory.
+    progress
+        Is told now and then.
+
+    Returns
+    -------
+    Entry
+        The draft, with the number of rows, their statistics and their coverage.
+
+    Raises
+    ------
+    UsageError
+        A value is none that the database can hold.
+    """
+    seen = _Seen(draft)
+    rows = _ordered(seen.noted(batches), draft, folder) if draft.point else seen.noted(batches)
+    with archive.database.write() as connection:
+        draft.sql.create(connection, checkfirst=False)
+    total = fill(archive.database, draft.sql, _told(rows, seen, progress))
+    progress("indexing", 0, None)
+    with archive.database.write() as connection:
+        for place, column in enumerate(draft.columns):
+            if column.indexed:
+                sa.Index(f"ix_{draft.sql.name}_{place}", draft.sql.c[column.name]).create(connection)
+    with archive.database.write() as connection:
+        analyse(connection, draft.sql)
+    crash.reach(LOADED)
+    return replace(draft, rows=total, **seen.found())
+
+
+class _Seen:
+    """What is noted of the rows while they go by."""
+
+    def __init__(self, draft: Entry) -> None:
+        self._columns = draft.columns
+        self._point = draft.point
+        self._names = [column.name for column in draft.columns]
+        self._statistics = {column.name: ColumnStatistics() for column in draft.columns}
+        self._coverage = Coverage()
+        self._placed = 0
+        self.rows = 0
+
+    def noted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows as they are stored, with the index of the sky where there are positions."""
+        for batch in batches:
+            stored = [storable(a, c) for a, c in zip(batch.columns, self._columns, strict=False)]
+            if self._point is not None:
+                stored.append(self._pixels(stored))
+            for array, column in zip(stored, self._columns, strict=True):
+                self._statistics[column.name].add(array, ordered=column.datatype.kind not in KINDS)
+            self.rows += batch.num_rows
+            yield pa.RecordBatch.from_arrays(stored, names=self._names)
+
+    def found(self) -> dict[str, Any]:
+        """The fields of `Entry` that the rows decide."""
+        told = {name: asdict(each) for name, each in self._statistics.items()}
+        return {"placed": self._placed, "statistics": told, "coverage": self._coverage.moc()}
+
+    def _pixels(self, stored: list[pa.Array]) -> pa.Array:
+        assert self._point is not None
+        ra, dec = (stored[self._names.index(name)] for name in (self._point.ra, self._point.dec))
+        pixels = pixels_of(ra, dec)
+        self._coverage.add(pixels)
+        nowhere = pixels == NO_PIXEL
+        self._placed += len(pixels) - int(np.count_nonzero(nowhere))
+        return pa.array(pixels, mask=nowhere)
+
+
+def pixels_of(ra: pa.Array, dec: pa.Array) -> NDArray[np.int64]:
+    """Pixels of order 29 of positions in degrees; `NO_PIXEL` for one that is no place in the sky."""
+    ra_deg, dec_deg = (pc.cast(a, pa.float64()).to_numpy(zero_copy_only=False) for a in (ra, dec))
+    with np.errstate(invalid="ignore"):
+        known = np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90.0)
+    pixels = np.full(len(ra_deg), NO_PIXEL, np.int64)
+    pixels[known] = hpx29(ra_deg[known], dec_deg[known])
+    return pixels
+
+
+def _ordered(batches: Iterable[pa.RecordBatch], draft: Entry, folder: Path) -> Iterator[pa.RecordBatch]:
+    """The same rows in the order of the sky; the index is the last column."""
+    key = draft.columns[-1].name
+    sorter = Sorter(folder, key)
+    for batch in batches:
+        sorter.add(batch.set_column(len(batch.columns) - 1, key, batch.column(key).fill_null(_LAST)))
+    for batch in sorter.batches():
+        pixels = batch.column(key).to_numpy()
+        yield batch.set_column(len(batch.columns) - 1, key, pa.array(pixels, mask=pixels == _LAST))
+
+
+def _told(rows: Iterator[pa.RecordBatch], seen: _Seen, progress: Progress) -> Iterator[pa.RecordBatch]:
+    """The same rows; tells how many of them have been stored."""
+    stored = 0
+    for batch in rows:
+        yield batch
+        stored += batch.num_rows
+        progress("storing", stored, seen.rows)

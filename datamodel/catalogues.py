@@ -1,0 +1,329 @@
+"""Which catalogues were brought to this archive, and who may see each of them?
+
+The rows of a catalogue are in an SQL table with a name that is never used again; which of these tables
+``gaia.bright`` means is said by a row of `entry`. So a catalogue is replaced by changing that row: a query that
+is under way keeps the rows it began with, and their table is removed later.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.clock import new_object_id
+from datamodel.columns import Column, PointIndex, Table
+from datamodel.context import ANONYMOUS, WORLD, Caller, may_see
+from datamodel.datatypes import Timestamp
+from datamodel.dialect import insert_absent
+from datamodel.errors import NotFoundError, UsageError, nearest
+from datamodel.schema import metadata
+
+POLL_S = 1.0
+"""A change is seen at once by the file that tells of it; after this long also where that was not written."""
+
+FOLDER = "catalogues"
+"""Below the archive: the file that tells of changes, and the folders of imports under way."""
+
+entry = sa.Table(
+    "catalogue_entry",
+    metadata,
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("id", sa.String(36), nullable=False, unique=True),
+    sa.Column("creator", sa.String(100), nullable=False),
+    sa.Column("project", sa.String(100), nullable=False),
+    sa.Column("privileges", sa.SmallInteger, nullable=False),
+    sa.Column("made", Timestamp(), nullable=False),
+    sa.Column("told", sa.Text, nullable=False),
+)
+"""The catalogues there are; a row stands for the one object that owns all rows of its catalogue."""
+
+retired = sa.Table(
+    "catalogue_retired",
+    metadata,
+    sa.Column("id", sa.String(36), primary_key=True),
+    sa.Column("at", Timestamp(), nullable=False),
+)
+"""Catalogues that were replaced or dropped, whose rows queries may still be reading."""
+
+state = sa.Table(
+    "catalogue_state",
+    metadata,
+    sa.Column("one", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+TABLES = [entry, retired, state]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One catalogue.
+
+    Attributes
+    ----------
+    schema, table
+        The two parts of its name, lower case.
+    id
+        Unlike that of any other catalogue, replaced ones too.
+    columns
+        In their order; that of `point` at the end.
+    rows
+        How many there are.
+    point
+        The position and the index of the sky, if it has positions; the rows lie in the order of the index.
+    placed
+        How many rows have a place in the sky.
+    description, schema_description
+        For people.
+    origin
+        See `Table.origin`.
+    statistics
+        By column: ``least``, ``greatest`` and ``nulls``.
+    coverage
+        The part of the sky with rows in it, as ASCII MOC; empty where there are no positions.
+    source
+        Name of the file it came in.
+    creator, project, privileges
+        Who may see it: see `datamodel.context.visible`.
+    made
+        When it was added or replaced last, naive UTC.
+    """
+
+    schema: str
+    table: str
+    columns: tuple[Column, ...]
+    rows: int = 0
+    point: PointIndex | None = None
+    placed: int = 0
+    description: str = ""
+    schema_description: str = ""
+    origin: tuple[tuple[str, str], ...] = ()
+    statistics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    coverage: str = ""
+    source: str = ""
+    creator: str = ""
+    project: str = ""
+    privileges: int = WORLD
+    made: datetime = datetime(1, 1, 1)
+    id: str = field(default_factory=new_object_id)
+
+    @property
+    def name(self) -> str:
+        """``schema.table``."""
+        return f"{self.schema}.{self.table}"
+
+    @cached_property
+    def sql(self) -> sa.Table:
+        """The table that its rows are in."""
+        columns = [sa.Column(c.name, c.datatype.sql()) for c in self.columns]
+        return sa.Table(sql_name(self.id), sa.MetaData(), *columns)
+
+    @cached_property
+    def described(self) -> Table:
+        """The table as the VO sees it."""
+        return Table(
+            self.schema,
+            self.table,
+            self.columns,
+            partial(_rows_of, self),
+            description=self.description,
+            point=self.point,
+            origin=self.origin,
+        )
+
+    def seen_by(self, caller: Caller) -> bool:
+        """Whether a caller may know of it."""
+        return may_see(caller, creator=self.creator, project=self.project, privileges=self.privileges)
+
+
+def _rows_of(catalogue: Entry, caller: Caller) -> sa.FromClause:
+    """All of the rows, or none at all; a public catalogue pays nothing for that."""
+    if not catalogue.seen_by(caller):
+        raise NotFoundError(f"there is no table '{catalogue.name}'")
+    return catalogue.sql
+
+
+def sql_name(id: str) -> str:
+    """The SQL table with the rows of a catalogue."""
+    return f"catalogue_{id.replace('-', '')}"
+
+
+def register(
+    connection: sa.Connection, archive: Archive, catalogue: Entry, *, replaces: bool = False
+) -> Entry:
+    """Have a catalogue whose table is filled known under its name, in a transaction; `announce` it after that.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction.
+    archive
+        Its clock says when.
+    catalogue
+        What is to be known.
+    replaces
+        Whether there is one of that name, which is retired.
+
+    Returns
+    -------
+    Entry
+        The catalogue, with the time.
+
+    Raises
+    ------
+    UsageError
+        There is one of that name already, and `replaces` is false.
+    NotFoundError
+        There is none, and `replaces` is true.
+    """
+    made = replace(catalogue, made=archive.clock())
+    if replaces:
+        _retire(connection, archive, made.name)
+    if not insert_absent(connection, entry, _row(made)):
+        raise UsageError(f"there is a catalogue '{made.name}' already, expected another name or 'replace'")
+    _count(connection)
+    return made
+
+
+def drop(connection: sa.Connection, archive: Archive, name: str) -> None:
+    """Have a catalogue known no more, in a transaction; `announce` it after that.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of that name.
+    """
+    _retire(connection, archive, name)
+    _count(connection)
+
+
+def announce(archive: Archive, version: int) -> None:
+    """Tell all server processes, after the commit, that what is known has changed."""
+    folder = archive.config.archive / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / f"version-{new_object_id()}"
+    written.write_text(f"{version}\n", encoding="ascii")
+    os.replace(written, folder / "version")
+
+
+def entries(connection: sa.Connection) -> tuple[Entry, ...]:
+    """Every catalogue, by name."""
+    return tuple(_entry(row) for row in connection.execute(sa.select(entry).order_by(entry.c.name)))
+
+
+def version(connection: sa.Connection) -> int:
+    """How often what is known has changed."""
+    return connection.scalar(sa.select(state.c.version)) or 0
+
+
+def named(known: Iterable[Entry], name: str) -> Entry:
+    """The catalogue of a name, in any case.
+
+    Raises
+    ------
+    NotFoundError
+        There is none; the message names the nearest.
+    """
+    by_name = {each.name: each for each in known}
+    if name.lower() not in by_name:
+        raise NotFoundError(f"there is no catalogue '{name[:200]}'{nearest(name, by_name)}")
+    return by_name[name.lower()]
+
+
+def _retire(connection: sa.Connection, archive: Archive, name: str) -> None:
+    id = connection.scalar(sa.select(entry.c.id).where(entry.c.name == name))
+    if id is None:
+        raise NotFoundError(f"there is no catalogue '{name}'")
+    connection.execute(sa.insert(retired).values(id=id, at=archive.clock()))
+    connection.execute(sa.delete(entry).where(entry.c.id == id))
+
+
+def _count(connection: sa.Connection) -> None:
+    insert_absent(connection, state, {"one": 1, "version": 0})
+    connection.execute(sa.update(state).values(version=state.c.version + 1))
+
+
+_OWN = ("id", "creator", "project", "privileges", "made")
+
+
+def _row(catalogue: Entry) -> dict[str, Any]:
+    told = asdict(catalogue)
+    own = {name: told.pop(name) for name in _OWN}
+    return own | {"name": catalogue.name, "told": json.dumps(told)}
+
+
+def _entry(row: Any) -> Entry:
+    told = json.loads(row.told)
+    told["columns"] = tuple(Column(**column) for column in told["columns"])
+    told["point"] = told["point"] and PointIndex(**told["point"])
+    told["origin"] = tuple((name, value) for name, value in told["origin"])
+    return Entry(**told, **{name: getattr(row, name) for name in _OWN})
+
+
+@dataclass(frozen=True)
+class Known:
+    """The catalogues as they were at one moment."""
+
+    version: int
+    entries: tuple[Entry, ...]
+
+    @cached_property
+    def public(self) -> bool:
+        """Whether nothing is hidden from strangers."""
+        return all(each.seen_by(ANONYMOUS) for each in self.entries)
+
+    def seen_by(self, caller: Caller) -> tuple[Entry, ...]:
+        """Those that a caller may know of."""
+        if self.public and caller.level <= ANONYMOUS.level:
+            return self.entries
+        return tuple(each for each in self.entries if each.seen_by(caller))
+
+
+class Catalogues:
+    """What one process knows of the catalogues; it costs two microseconds to see that nothing has changed."""
+
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
+        self._told_by = archive.config.archive / FOLDER / "version"
+        self._lock = threading.Lock()
+        self._known = Known(-1, ())
+        self._there = False
+        self._seen: tuple[int, int] | None = None
+        self._until = 0.0
+
+    def now(self) -> Known:
+        """The catalogues there are."""
+        if self._stamp() != self._seen or time.monotonic() >= self._until:
+            with self._lock:
+                self._look()
+        return self._known
+
+    def _stamp(self) -> tuple[int, int]:
+        try:
+            found = os.stat(self._told_by)
+        except FileNotFoundError:
+            return (0, 0)
+        return (found.st_mtime_ns, found.st_ino)
+
+    def _look(self) -> None:
+        stamp, until = self._stamp(), time.monotonic() + POLL_S  # before the database is asked
+        with self._archive.database.read() as connection:
+            self._there = self._there or sa.inspect(connection).has_table(state.name)
+            current = version(connection) if self._there else 0
+            if current != self._known.version:  # the entries may be newer, and are read again then
+                self._known = Known(current, entries(connection) if current else ())
+        self._seen, self._until = stamp, until
+
+
+def known(archive: Archive) -> Known:
+    """The catalogues that there are now."""
+    found: Catalogues = archive.resource("catalogues", lambda: Catalogues(archive))
+    return found.now()
