@@ -109,9 +109,8 @@ class Cursor:
             found.append(item())
         return tuple(found)
 
-    @contextmanager
-    def deeper(self) -> Iterator[None]:
-        """One level of nesting further in.
+    def enter(self) -> None:
+        """Go one level of nesting further in; a reader that fails need not come back.
 
         Raises
         ------
@@ -119,10 +118,18 @@ class Cursor:
             Beyond `MAX_DEPTH` levels.
         """
         self._depth += 1
-        self.deepest = max(self.deepest, self._depth)
-        if self._depth > MAX_DEPTH:
-            raise AdqlError(self.token.at, f"nested deeper than {MAX_DEPTH} levels")
-        try:
-            yield
-        finally:
-            self._depth -= 1
+        if self._depth > self.deepest:
+            self.deepest = self._depth
+            if self._depth > MAX_DEPTH:
+                raise AdqlError(self.token.at, f"nested deeper than {MAX_DEPTH} levels")
+
+    def leave(self) -> None:
+        """Come back one level."""
+        self._depth -= 1
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """One level of nesting further in; see `enter`."""
+        self.enter()
+        yield
+        self.leave()

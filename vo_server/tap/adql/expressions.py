@@ -85,16 +85,17 @@ class Expressions(Cursor):
         return _as_condition(self._expression(_OR))
 
     def _expression(self, strength: int) -> Node:
-        with self.deeper():
-            left = self._prefix()
-            links = 0
-            while _STRENGTH.get(self.token.word, 0) >= strength:
-                operator = self.take()
-                links += operator.word not in ("AND", "OR")
-                if links > MAX_DEPTH:
-                    raise AdqlError(operator.at, f"more than {MAX_DEPTH} operators in a row")
-                left = self._infix(left, operator)
-            return left
+        self.enter()
+        left = self._prefix()
+        links = 0
+        while _STRENGTH.get(self.token.word, 0) >= strength:
+            operator = self.take()
+            links += operator.word not in ("AND", "OR")
+            if links > MAX_DEPTH:
+                raise AdqlError(operator.at, f"more than {MAX_DEPTH} operators in a row")
+            left = self._infix(left, operator)
+        self.leave()
+        return left
 
     def _infix(self, left: Node, operator: Token) -> Node:
         word = operator.word

@@ -1,7 +1,6 @@
 """What are the columns of a result called?"""
 
 import re
-from dataclasses import replace
 
 from datamodel.columns import Column
 from vo_server.tap.adql.values import Value
@@ -27,7 +26,7 @@ def named_columns(items: list[tuple[Value, str | None]]) -> tuple[Column, ...]:
         name = alias or _suggested(value, place)
         name = _unique(name, seen if alias else seen | taken)
         seen.add(name.lower())
-        columns.append(replace(value.column, name=name, principal=value.column.principal))
+        columns.append(value.column if value.column.name == name else value.column.named(name))
     return tuple(columns)
 
 
