@@ -10,6 +10,8 @@ from vo_server.vosi import Element, capability, child
 STANDARD_ID = "ivo://ivoa.net/std/TAP"
 DATA_MODELS = (("ivo://ivoa.net/std/ObsCore#core-1.1", "ObsCore-1.1"),)
 LANGUAGE_VERSIONS = (("ivo://ivoa.net/std/ADQL#v2.0", "2.0"), ("ivo://ivoa.net/std/ADQL#v2.1", "2.1"))
+UPLOAD_METHODS = ("inline", "http", "https")
+"""TAP 1.1 section 2.7.6 has them all; a site that names no hosts refuses each URL, and says so."""
 
 
 def table_access(tap_url: str, config: Config) -> Element:
@@ -31,10 +33,14 @@ def table_access(tap_url: str, config: Config) -> Element:
         child(output, "mime", offer.mime)
         for alias in offer.aliases:
             child(output, "alias", alias)
+    for method in UPLOAD_METHODS:
+        child(made, "uploadMethod", **{"ivo-id": f"ivo://ivoa.net/std/TAPRegExt#upload-{method}"})
     seconds = str(max(1, int(config.query_seconds)))
     _add_limits(child(made, "executionDuration"), seconds, seconds)
     default = min(config.maxrec, config.maxrec_limit)
     _add_limits(child(made, "outputLimit"), str(default), str(config.maxrec_limit), unit="row")
+    most = str(config.upload_bytes)
+    _add_limits(child(made, "uploadLimit"), most, most, unit="byte")
     return made
 
 

@@ -1,11 +1,14 @@
 """What does a request ask of TAP? Every usage error but those inside the query is raised here (TAP 1.1 section 2)."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from datamodel.config import Config
 from datamodel.errors import UsageError
 from vo_server.dali import Parameters, shown
 from vo_server.formats.negotiate import Format, choose
+from vo_server.tap import uploads
+from vo_server.tap.uploads import Upload
 
 LANGUAGES = ("ADQL", "ADQL-2.0", "ADQL-2.1")
 
@@ -22,15 +25,28 @@ class TapQuery:
         Rows that the answer may have; 0 asks for its columns alone.
     format
         Of the answer.
+    uploads
+        The tables that it brings along.
     """
 
     text: str
     maxrec: int
     format: Format
+    uploads: tuple[Upload, ...] = ()
 
 
-def read(parameters: Parameters, config: Config) -> TapQuery:
+def read(parameters: Parameters, config: Config, folder: Path | None = None) -> TapQuery:
     """The query that a request asks; parameters that nobody knows are passed over.
+
+    Parameters
+    ----------
+    parameters
+        Of the request.
+    config
+        For the limits.
+    folder
+        Where `vo_server.tap.uploads.receive` has put the tables that came with the request, and where tables
+        are fetched to; None where no tables are taken.
 
     Raises
     ------
@@ -39,13 +55,12 @@ def read(parameters: Parameters, config: Config) -> TapQuery:
     """
     _check_request(parameters)
     _check_language(parameters.one("LANG"))
-    if parameters.all("UPLOAD"):
-        raise UsageError("UPLOAD is given, but this service takes no tables; write the query without them")
     text = parameters.one("QUERY")
     if text is None:
         raise UsageError("QUERY is missing, expected a query such as SELECT TOP 5 * FROM ivoa.obscore")
     maxrec = parameters.maxrec(config.maxrec, config.maxrec_limit)
-    return TapQuery(text, maxrec, choose(parameters.responseformat()))
+    tables = uploads.asked(parameters.all("UPLOAD"), folder)
+    return TapQuery(text, maxrec, choose(parameters.responseformat()), tables)
 
 
 def _check_request(parameters: Parameters) -> None:

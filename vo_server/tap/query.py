@@ -12,13 +12,18 @@ from datamodel.context import Caller
 from datamodel.errors import UsageError
 from vo_server.formats.negotiate import choose
 from vo_server.slow_queries import watched
-from vo_server.tap import tap_schema
+from vo_server.tap import tap_schema, uploads
 from vo_server.tap.adql.translate import translate
 from vo_server.tap.parameters import TapQuery
+from vo_server.tap.uploads import Allowance, Uploaded
 
 
 def run(
-    archive: Archive, caller: Caller, query: TapQuery, cancelled: Callable[[], bool] = lambda: False
+    archive: Archive,
+    caller: Caller,
+    query: TapQuery,
+    cancelled: Callable[[], bool] = lambda: False,
+    seconds: float | None = None,
 ) -> Rows:
     """Start a query, and give its rows as they come.
 
@@ -32,6 +37,8 @@ def run(
         What was asked. With `maxrec` 0 the database is not asked, and the rows count as cut off.
     cancelled
         Asked now and then; true stops the query.
+    seconds
+        It may take; None for as many as a query may that is answered at once.
 
     Raises
     ------
@@ -40,21 +47,38 @@ def run(
     QueryTimeoutError
         The time was over before the first rows were there.
     """
+    with uploads.opened(query.uploads, archive.config, cancelled) as uploaded:
+        return _answer(archive, caller, query, uploaded, cancelled, seconds)
+
+
+def _answer(
+    archive: Archive,
+    caller: Caller,
+    query: TapQuery,
+    uploaded: tuple[Uploaded, ...],
+    cancelled: Callable[[], bool],
+    seconds: float | None,
+) -> Rows:
     catalogue, speech = tap_schema.catalogue(archive), archive.database.speech
+    if uploaded:
+        catalogue = catalogue.with_tables([each.table for each in uploaded])
     translated = translate(query.text, catalogue, caller, speech, most=query.maxrec + 1)
     if query.maxrec == 0:
-        return Rows(translated.columns, iter(()), overflow=True)
+        return Rows(translated.columns, iter(()), overflow=True, tables=translated.tables)
+    allowance = Allowance(archive.config.upload_rows, cancelled)
     try:
         rows = archive.database.rows(
             translated.text,
             translated.columns,
             limit=query.maxrec,
-            seconds=archive.config.query_seconds,
+            seconds=archive.config.query_seconds if seconds is None else seconds,
             cancelled=cancelled,
+            before=partial(uploads.load, uploaded, allowance) if uploaded else None,
         )
     except sa.exc.DataError as error:
         reason = str(error.orig).partition("\n")[0][:200]
         raise UsageError(f"the database cannot compute this query: {reason}") from None
+    rows.tables = translated.tables
     return bounded(rows, archive.config.answer_bytes)
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from flask import Blueprint, Response, request
 
 from datamodel.errors import NotFoundError
 from vo_server import answers, dali, errors, site, vosi
-from vo_server.tap import examples, jobs, parameters, query, tables
+from vo_server.tap import examples, jobs, parameters, query, tables, uploads
 from vo_server.tap.capability import table_access
 from vo_server.tap.document import about
 from vo_server.uws.views import add_routes
@@ -18,11 +20,27 @@ blueprint.register_error_handler(Exception, errors.handler(dali.error_document))
 RESOURCES = ("sync", "async", "tables", "examples", "capabilities", "availability")
 
 
+@blueprint.before_request
+def allow_uploads() -> None:
+    """Let requests to TAP bring tables along."""
+    uploads.allow(request, site.archive().config)
+
+
 @blueprint.route("/sync", methods=["GET", "POST"])
 def sync() -> Response:
     """Answer a query; a HEAD request is told of the answer without the database being asked."""
+    given = dali.read(request)
+    if not given.all("UPLOAD"):
+        return _answered(given, None)
+    with TemporaryDirectory(prefix="vo-upload-") as name:
+        uploads.receive(request, Path(name))
+        return _answered(given, Path(name))
+
+
+def _answered(given: dali.Parameters, folder: Path | None) -> Response:
+    """The answer; its tables have been read from the folder when this returns."""
     archive = site.archive()
-    asked = parameters.read(dali.read(request), archive.config)
+    asked = parameters.read(given, archive.config, folder)
     if request.method == "HEAD":
         asked = replace(asked, maxrec=0)
     run = partial(query.run_watched, archive, dali.caller_of(request), dali.who_asks(request), asked)
