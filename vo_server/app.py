@@ -12,17 +12,23 @@ from vo_server import compression, dali, errors, site
 from vo_server.data.views import blueprint as data
 from vo_server.datalink.views import blueprint as datalink
 from vo_server.sia.views import blueprint as sia
+from vo_server.tap import jobs as tap_jobs
 from vo_server.tap.adql.features import features
 from vo_server.tap.adql.words import RESERVED
+from vo_server.tap.examples import examples
 from vo_server.tap.query import first_rows
 from vo_server.tap.views import blueprint as tap
+from vo_server.uws.service import Work
 from vo_server.web.query_page import blueprint as query
-from vo_server.web.tap_service import TapService
+from vo_server.web.tap_service import Example, TapService
 from vo_server.web.views import blueprint as web
 from vo_server.web.views import error_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+JOBS: dict[str, Work] = {tap_jobs.NAME: tap_jobs.work}
+"""What does the jobs of each protocol, for workers."""
 
 BLUEPRINTS = (web, query, tap, sia, datalink, data)
 
@@ -39,11 +45,16 @@ HEADERS = {
 }
 """On every answer: pages of other sites may read it, and no browser guesses what it is."""
 
-TAP = TapService(first_rows, lambda: [(each.form, each.description) for each in features()], RESERVED)
+TAP = TapService(
+    first_rows,
+    lambda: [(each.form, each.description) for each in features()],
+    RESERVED,
+    lambda archive, caller: [Example(e.name, e.description, e.query) for e in examples(archive, caller)],
+)
 """What the query page has of TAP: pages and protocols are strangers to one another."""
 
 PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, OPTIONS",
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": "Accept, Content-Type, If-Modified-Since, If-None-Match, If-Range, Range",
     "Access-Control-Max-Age": "86400",
 }

@@ -16,7 +16,7 @@ from vo_server.adql_layout import laid_out
 from vo_server.formats.negotiate import OFFERS
 from vo_server.site import archive, base_url
 from vo_server.web import query_answer
-from vo_server.web.query_examples import examples
+from vo_server.web.jobs_page import ShownJob, shown_jobs
 from vo_server.web.query_words import words as words_of
 from vo_server.web.tap_service import tap_service
 from vo_server.web.views import error_page
@@ -63,7 +63,7 @@ def _page(
     answer: query_answer.Answer | None = None,
     wrong: query_answer.Wrong | None = None,
 ) -> str:
-    listed = examples(opened)
+    listed = tap_service().examples(opened, dali.caller_of(flask.request))
     return render_template(
         "query.html",
         config=opened.config,
@@ -73,6 +73,7 @@ def _page(
         examples=listed,
         schemas=tap_schema.read(opened),
         formats=formats(),
+        jobs=_jobs(),
         shown_rows=SHOWN_ROWS,
     )
 
@@ -86,7 +87,17 @@ def formats() -> list[tuple[str, str]]:
 @blueprint.get("/jobs")
 def jobs() -> str:
     """The queries in the background."""
-    return render_template("query_jobs.html", config=archive().config)
+    return render_template("query_jobs.html", config=archive().config, jobs=_jobs())
+
+
+@blueprint.get("/jobs/list")
+def job_list() -> str:
+    """Their list alone, which a page that is open asks for again."""
+    return render_template("query_job_list.html", jobs=_jobs())
+
+
+def _jobs() -> list[ShownJob]:
+    return shown_jobs(archive(), dali.caller_of(flask.request), dali.who_asks(flask.request))
 
 
 @blueprint.get("/words")

@@ -33,13 +33,13 @@ class TapService:
     reserved
         The reserved words, in capitals.
     examples
-        Queries to begin with; None where the page has to make its own.
+        Queries to begin with, which have answers for a caller; never none.
     """
 
     ask: Callable[[Archive, Caller, str, str, int, Callable[[], bool]], Rows]
     functions: Callable[[], Iterable[tuple[str, str]]]
     reserved: frozenset[str]
-    examples: Callable[[Archive], Iterable[Example]] | None = None
+    examples: Callable[[Archive, Caller], list[Example]]
 
 
 def tap_service() -> TapService:

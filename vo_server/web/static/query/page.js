@@ -22,7 +22,7 @@ const run = form.querySelector("#run");
 const editor = new Editor(document.querySelector("#editor"), () => runQuery());
 const result = new Result(answer, urls.root);
 const shelf = new Shelf(document.querySelector("#tables"), (name) => editor.insert(name));
-const jobs = new Jobs(document.querySelector("#jobs"), { jobs: urls.jobs, layout: urls.layout, page: urls.page }, take);
+const jobs = new Jobs(document.querySelector("#jobs"));
 let running = null;
 
 /** Begin with another query, as one that was chosen from the page. */
@@ -107,6 +107,7 @@ async function download(button) {
 async function background() {
   complain(null);
   try {
+    await ask(urls.sync, editor.text, 0, undefined);
     await jobs.begin(editor.text, form.elements.RESPONSEFORMAT.value, form.elements.MAXREC.value);
   } catch (error) {
     complain(error.message);
@@ -133,7 +134,7 @@ form.addEventListener("submit", (event) => {
 stop.addEventListener("click", () => running?.abort());
 editor.onChange = () => (wrong.hidden = true);
 wrong.querySelector("button").addEventListener("click", () => editor.mark(placeOf(wrong.querySelector("span").textContent, editor.text)));
-document.querySelector("#examples").addEventListener("click", (event) => {
+document.querySelector(".desk").addEventListener("click", (event) => {
   const link = event.target.closest("a[data-query]");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
@@ -151,4 +152,3 @@ fetchCatalogue(urls.words).then(
   },
   (error) => (told.textContent = `There is no completion: ${error.message}.`),
 );
-jobs.load().catch(() => {});
