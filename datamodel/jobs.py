@@ -8,7 +8,7 @@ different things one is refused; all who wait for the job are told after the com
 import json
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -186,8 +186,15 @@ def folder_of(archive: Archive, id: str) -> Path:
     return archive.config.archive / "jobs" / id
 
 
-def add(archive: Archive, new: Job) -> None:
+def add(archive: Archive, new: Job, fill: Callable[[Path], None] = lambda folder: None) -> None:
     """Keep a new job, PENDING or QUEUED.
+
+    Parameters
+    ----------
+    archive, new
+        Where, and what.
+    fill
+        Puts what belongs to the job into its folder before anybody knows of the job.
 
     Raises
     ------
@@ -196,12 +203,18 @@ def add(archive: Archive, new: Job) -> None:
     """
     config = archive.config
     lock = archive.database.facts.lock_schema
-    with archive.database.write() as connection:
-        if lock:
-            connection.exec_driver_sql(lock)  # counting and adding are one step
-        _refuse_too_many(connection, new.who, config.jobs_waiting_per_caller, config.jobs_waiting)
-        _refuse_too_many_kept(connection, new, config.jobs_kept_per_caller)
-        connection.execute(sa.insert(job).values(**_row(new)))
+    try:
+        folder_of(archive, new.id).mkdir(parents=True)
+        fill(folder_of(archive, new.id))
+        with archive.database.write() as connection:
+            if lock:
+                connection.exec_driver_sql(lock)  # counting and adding are one step
+            _refuse_too_many(connection, new.who, config.jobs_waiting_per_caller, config.jobs_waiting)
+            _refuse_too_many_kept(connection, new, config.jobs_kept_per_caller)
+            connection.execute(sa.insert(job).values(**_row(new)))
+    except BaseException:
+        shutil.rmtree(folder_of(archive, new.id), ignore_errors=True)
+        raise
     if new.phase == "QUEUED":
         notices(archive).tell(QUEUE)
 

@@ -18,7 +18,7 @@ from vo_server.tap.adql.words import RESERVED
 from vo_server.tap.examples import examples
 from vo_server.tap.query import first_rows
 from vo_server.tap.views import blueprint as tap
-from vo_server.uws.service import Work
+from vo_server.uws.service import Craft
 from vo_server.web.query_page import blueprint as query
 from vo_server.web.tap_service import Example, TapService
 from vo_server.web.views import blueprint as web
@@ -27,8 +27,8 @@ from vo_server.web.views import error_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-JOBS: dict[str, Work] = {tap_jobs.NAME: tap_jobs.work}
-"""What does the jobs of each protocol, for workers."""
+JOBS: dict[str, Craft] = {tap_jobs.NAME: tap_jobs.CRAFT}
+"""How the jobs of each protocol are done, for workers."""
 
 BLUEPRINTS = (web, query, tap, sia, datalink, data)
 

@@ -15,7 +15,7 @@ from datamodel.config import Config, read_config
 from datamodel.errors import ArchiveError, UsageError, nearest
 from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.ingest import find_files, ingest
-from processing.opening import session_of
+from processing.opening import open_archive, session_of
 from processing.plan import Node
 
 log = logging.getLogger("vo_server")
@@ -62,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
         return command
 
     _add_address(add("serve", _serve, "Serve the archive to the VO."))
+    working = add("worker", _worker, "Run asynchronous jobs, beside those that the server runs.")
+    working.add_argument(
+        "--attached", action="store_true", help="end when the process that started this one does"
+    )
     _add_address(add("demo", _demo, "Make, ingest and serve a simulated survey of h and chi Persei."))
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
@@ -118,6 +122,19 @@ def _serve(config: Config, parsed: argparse.Namespace) -> int:
 
     _require_archive(config)
     return serve(config)
+
+
+def _worker(config: Config, parsed: argparse.Namespace) -> int:
+    from vo_server.app import JOBS
+    from vo_server.uws.crew import work
+
+    _require_archive(config)
+    archive = open_archive(config)
+    try:
+        work(archive, JOBS, parsed.attached)
+    finally:
+        archive.close()
+    return 0
 
 
 def _require_archive(config: Config) -> None:

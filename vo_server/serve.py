@@ -10,6 +10,7 @@ from typing import Any
 import gunicorn.http.wsgi
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from datamodel.archive import Archive
@@ -18,6 +19,7 @@ from processing.opening import open_archive
 from vo_server import __version__, site
 from vo_server.app import create_app
 from vo_server.tap import tap_schema
+from vo_server.uws.crew import Crew
 
 SETTINGS: dict[str, Any] = {
     "worker_class": "gthread",
@@ -77,6 +79,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         self._config = config
         self._announce = announce
         self._archive: Archive | None = None
+        self._crew = Crew(config)
         gunicorn.http.wsgi.SERVER = f"vo-server/{__version__}"  # there is no setting for it
         super().__init__()
 
@@ -91,11 +94,15 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "proc_name": "vo-server",
             "when_ready": self._when_ready,
             "worker_int": self._leave,
+            "on_exit": lambda _arbiter: self._crew.close(),
             "worker_exit": lambda _arbiter, _worker: self._close(),
         }
         for name, value in (SETTINGS | own).items():
             if name in self.cfg.settings:  # older versions lack some
                 self.cfg.set(name, value)
+
+    def run(self) -> None:
+        _Arbiter(self, self._crew).run()
 
     def load(self) -> Flask:
         self._archive = Archive(self._config)  # the master has prepared it
@@ -121,6 +128,19 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def _close(self) -> None:
         if self._archive is not None:
             self._archive.close()
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """The master of the server's processes, which looks after the workers of jobs as well."""
+
+    def __init__(self, application: BaseApplication, crew: Crew) -> None:
+        self._crew = crew
+        super().__init__(application)
+
+    def manage_workers(self) -> None:
+        """Start what is missing; called every second."""
+        super().manage_workers()
+        self._crew.mend()
 
 
 class _Log(Logger):  # type: ignore[misc]

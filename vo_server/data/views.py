@@ -16,7 +16,7 @@ from datamodel.dataobject import DataObject
 from datamodel.errors import NotFoundError
 from datamodel.session import Session
 from processing.target import ProcessTarget
-from vo_server import errors
+from vo_server import errors, ranges
 from vo_server.dali import caller_of, who_asks
 from vo_server.delivery import FITS_MIME, Delivery, NotMadeError, content_type, deliver, look, target_path
 from vo_server.errors import Told
@@ -27,7 +27,6 @@ blueprint = Blueprint("data", __name__)
 FOR_EVER = "max-age=31536000, immutable"
 ASK_AGAIN = "no-cache"
 
-_ONE_RANGE = re.compile(r"bytes=\s*(\d+-\d*|-\d+)\s*")
 _ROBOT = re.compile(r"bot\b|crawl|spider|slurp|archiver|facebookexternalhit", re.IGNORECASE)
 
 
@@ -77,7 +76,7 @@ def _file(product: Any, caching: str) -> Response:
     if not product.filename:
         raise NotFoundError(f"the {type(product).__name__} {product.object_id} has no file")
     path: Path = archive().store.path(product.filename)
-    _ignore_unknown_ranges()
+    ranges.ignore_others(flask.request)
     response = flask.send_file(
         path,
         mimetype=content_type(product.filename),
@@ -90,12 +89,6 @@ def _file(product: Any, caching: str) -> Response:
     whose = "private" if caller_of(flask.request).user else "public"
     response.headers["Cache-Control"] = f"{whose}, {caching}"
     return response
-
-
-def _ignore_unknown_ranges() -> None:
-    """Have several ranges, or a unit that is not bytes, answered with the whole (RFC 9110 section 14.2)."""
-    if not _ONE_RANGE.fullmatch(flask.request.headers.get("Range", "")):
-        flask.request.environ.pop("HTTP_RANGE", None)
 
 
 def _not_made(found: Delivery) -> Response:

@@ -1,0 +1,217 @@
+"""How is one job run: watched over while it works, its results written aside and named at the end?"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.context import ANONYMOUS, Caller
+from datamodel.errors import BusyError, QueryTimeoutError, UsageError
+from datamodel.job_claims import FENCE_S, Holder
+from datamodel.jobs import Job, Result, folder_of, read
+from datamodel.notify import POLL_S, notices
+from vo_server import errors
+from vo_server.uws.service import Output, Progress, Task, Work
+
+log = logging.getLogger("vo_server.jobs")
+
+STUBBORN_S = 20.0
+"""A job that goes on for so long after it was told to stop ends with its process."""
+
+
+class Execution:
+    """One job in the hands of a worker.
+
+    Parameters
+    ----------
+    archive
+        Open.
+    holder
+        Has claimed the job.
+    which
+        The job.
+    work
+        Does it.
+    stopping
+        Whether the worker itself is to end.
+    """
+
+    def __init__(
+        self, archive: Archive, holder: Holder, which: Job, work: Work, stopping: Callable[[], bool]
+    ) -> None:
+        self.archive = archive
+        self.holder = holder
+        self.job = which
+        self.work = work
+        self.stopping = stopping
+        self.progress = Progress()
+        self._folder = folder_of(archive, which.id)
+        self._deadline = time.monotonic() + which.duration
+        self._renewed = time.monotonic()
+        self._lost = threading.Event()
+        self._done = threading.Event()
+        self._beside: dict[Path, Path] = {}
+
+    def run(self) -> None:
+        """Do the job to its end, whatever that is; nothing of it is left aside."""
+        watching = threading.Thread(target=self._watch, name=f"job {self.job.id}", daemon=True)
+        watching.start()
+        try:
+            self._finish(self._attempt())
+        finally:
+            self._done.set()
+            notices(self.archive).tell(self.job.topic)  # ends the watching
+            for path in self._beside:
+                path.unlink(missing_ok=True)
+
+    def cancelled(self) -> bool:
+        """Whether to stop: the job was ended or deleted, its time is over, or its worker is to end."""
+        now = time.monotonic()
+        fenced = now - self._renewed > FENCE_S
+        return self._lost.is_set() or fenced or now > self._deadline or self.stopping()
+
+    def _attempt(self) -> list[Result] | Exception:
+        """The results, or what went wrong; a bug's traceback goes to the log when it is told of."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            return [self._write(output) for output in self.work(self._task())]
+        except Exception as error:
+            return error
+
+    def _task(self) -> Task:
+        return Task(
+            archive=self.archive,
+            caller=_caller(self.archive, self.job),
+            parameters=self.job.parameters,
+            folder=self._folder,
+            seconds=self.job.duration,
+            cancelled=self.cancelled,
+            progress=self.progress,
+        )
+
+    def _write(self, output: Output) -> Result:
+        """Write a result aside, to its last byte on disk."""
+        final = self._folder / f"result-{output.id}"
+        aside = final.with_name(f"{final.name}.{self.holder.id}.part")
+        self._beside[aside] = final
+        before = self.progress.bytes
+        try:
+            with aside.open("wb") as stream:
+                for chunk in output.chunks:
+                    self._count(len(chunk))
+                    stream.write(chunk)
+                stream.flush()
+                os.fsync(stream.fileno())
+        finally:
+            _close(output.chunks)
+        return Result(output.id, output.mime, output.filename, final.name, self.progress.bytes - before)
+
+    def _count(self, size: int) -> None:
+        self.progress.bytes += size
+        bound = self.archive.config.job_bytes
+        if self.progress.bytes > bound:
+            raise UsageError(f"the results are larger than {bound} bytes, the most that is kept for a job")
+        if self.cancelled():
+            raise QueryTimeoutError("the job was stopped before its end")
+
+    def _publish(self) -> None:
+        for aside, final in self._beside.items():
+            aside.rename(final)
+        handle = os.open(self._folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    def _finish(self, outcome: list[Result] | Exception) -> None:
+        """Say in the row how it ended; a job that is not ours any more is left to whose it is."""
+        ending = self._ending(outcome)
+        while not self._lost.is_set():
+            try:
+                ending()
+                return
+            except sa.exc.OperationalError:
+                log.warning("the end of job %s cannot be written; trying again", self.job.id, exc_info=True)
+                self._lost.wait(POLL_S)
+
+    def _ending(self, outcome: list[Result] | Exception) -> Callable[[], bool]:
+        told: dict[str, Any] = {
+            "rows": self.progress.rows,
+            "bytes": self.progress.bytes,
+            "plan": self.progress.plan,
+        }
+        holder, job = self.holder, self.job
+        if not isinstance(outcome, Exception):
+            results = outcome
+            return lambda: holder.complete(job, results, self._publish, **told)
+        if self._lost.is_set():
+            return lambda: False
+        if self.stopping() and self.cancelled():
+            return lambda: holder.give_back(job)
+        if isinstance(outcome, QueryTimeoutError):
+            limit = f"the job was stopped at its limit of {job.duration} s"
+            return lambda: holder.fail(job, "ABORTED", limit, **told)
+        fault = "transient" if isinstance(outcome, BusyError) else "fatal"
+        message = errors.told(outcome).message
+        return lambda: holder.fail(job, "ERROR", message, fault, **told)
+
+    def _watch(self) -> None:
+        """Renew the lease, tell of progress, and notice when the job is not ours any more, or its time is changed."""
+        with notices(self.archive).watch(self.job.topic) as watch:
+            while not self._done.is_set():
+                told = watch.wait(POLL_S)
+                if not self._done.is_set() and not self._lost.is_set():
+                    self._look(told)
+                if not self._done.is_set() and self.cancelled():
+                    self._insist()
+                    return
+
+    def _look(self, told: bool) -> None:
+        """After a notice the row is only read; it is written once a second."""
+        if not told or time.monotonic() - self._renewed > POLL_S:
+            self._renew()
+            return
+        with self.archive.database.read() as connection:
+            self._take(read(connection, self.job.id))
+
+    def _renew(self) -> None:
+        now = self.progress
+        try:
+            kept = self.holder.renew(self.job, rows=now.rows, bytes=now.bytes, plan=now.plan)
+        except sa.exc.DBAPIError:
+            log.warning("the lease of job %s is not renewed; trying again", self.job.id, exc_info=True)
+            return
+        self._renewed = time.monotonic()
+        self._take(kept)
+
+    def _take(self, now: Job | None) -> None:
+        """Go on with the job as it is now, unless it is not ours any more."""
+        if now is None or now.phase != "EXECUTING" or now.holder != self.holder.id:
+            self._lost.set()
+            return
+        self._deadline += now.duration - self.job.duration
+        self.job = now
+
+    def _insist(self) -> None:
+        if not self._done.wait(STUBBORN_S):
+            log.error("job %s does not stop; its process ends with it", self.job.id)
+            os._exit(75)
+
+
+def _caller(archive: Archive, which: Job) -> Caller:
+    """For whom a job is: its owner with the memberships of today."""
+    if which.owner is None:
+        return ANONYMOUS
+    return archive.caller(which.owner, which.project, which.level)
+
+
+def _close(chunks: Iterator[bytes]) -> None:
+    close = getattr(chunks, "close", None)
+    if close is not None:
+        close()

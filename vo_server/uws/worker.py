@@ -1,0 +1,89 @@
+"""What does a worker do? It takes the job that is next, runs it, and looks after the jobs of the dead."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.errors import ArchiveError
+from datamodel.job_claims import Holder, mend
+from datamodel.jobs import QUEUE
+from datamodel.notify import POLL_S, notices
+from vo_server.uws.execution import Execution
+from vo_server.uws.service import Craft
+from vo_server.uws.sweeping import sweep, sweep_strays
+
+log = logging.getLogger("vo_server.jobs")
+
+SWEEP_S = 10.0
+STRAYS_S = 3600.0
+
+
+class Worker:
+    """Runs jobs, one at a time.
+
+    Parameters
+    ----------
+    archive
+        Open.
+    crafts
+        How the jobs of each protocol are done, by the name of its rows.
+    """
+
+    def __init__(self, archive: Archive, crafts: Mapping[str, Craft]) -> None:
+        self.archive = archive
+        self.crafts = crafts
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End soon: a job under way is interrupted and left to another worker. May be called from a signal."""
+        self._stop.set()
+
+    def rehearse(self) -> None:
+        """Load and prepare what the first job would otherwise wait for."""
+        for name, craft in self.crafts.items():
+            try:
+                craft.rehearse(self.archive)
+            except (ArchiveError, sa.exc.SQLAlchemyError):
+                log.warning("jobs of %s could not be rehearsed", name, exc_info=True)
+
+    def run(self) -> None:
+        """Take jobs until stopped."""
+        minding = threading.Thread(target=self._mind, name="minder", daemon=True)
+        minding.start()
+        with Holder(self.archive) as holder, notices(self.archive).watch(QUEUE) as watch:
+            while not self._stop.is_set():
+                if not self.run_one(holder):
+                    watch.wait(POLL_S)
+        minding.join()
+
+    def run_one(self, holder: Holder) -> bool:
+        """Run the job that is next; whether there was one."""
+        try:
+            job = holder.claim(tuple(self.crafts))
+        except sa.exc.OperationalError:
+            log.warning("no job can be taken; trying again", exc_info=True)
+            return False
+        if job is None:
+            return False
+        Execution(self.archive, holder, job, self.crafts[job.service].work, self._stop.is_set).run()
+        return True
+
+    def _mind(self) -> None:
+        """Every second, free the jobs of dead workers; now and then, delete what is past its time."""
+        chores = {mend: POLL_S, sweep: SWEEP_S, sweep_strays: STRAYS_S}
+        due: dict[Callable[[Archive], int], float] = dict.fromkeys(chores, 0.0)
+        while not self._stop.wait(POLL_S):
+            for chore, every in chores.items():
+                if time.monotonic() >= due[chore]:
+                    due[chore] = time.monotonic() + every
+                    self._do(chore)
+
+    def _do(self, chore: Callable[[Archive], int]) -> None:
+        try:
+            chore(self.archive)
+        except sa.exc.OperationalError:
+            log.warning("%s has to wait", chore.__name__, exc_info=True)
