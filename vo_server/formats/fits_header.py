@@ -59,7 +59,10 @@ def _split(quoted: str) -> list[str]:
 
 
 def _printable(text: str) -> str:
-    return "".join(
-        c if " " <= c <= "~" else c.encode("ascii", "backslashreplace").decode() if c > "~" else " "
-        for c in text
-    )
+    return "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    if character > "\x7f":
+        return character.encode("ascii", "backslashreplace").decode()
+    return character if " " <= character <= "~" else " "
