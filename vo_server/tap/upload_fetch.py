@@ -12,11 +12,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from datamodel.config import Config
@@ -116,6 +116,7 @@ class _Connection:
         self._left = deadline - time.monotonic()
         self._over = threading.Event()
         self._http: http.client.HTTPConnection | None = None
+        self._response: http.client.HTTPResponse | None = None
 
     def __enter__(self) -> "_Connection":
         if self._left <= 0:
@@ -128,6 +129,8 @@ class _Connection:
 
     def __exit__(self, *_: object) -> None:
         self._watchdog.cancel()
+        if self._response is not None:
+            self._response.close()
         if self._http is not None:
             self._http.close()
         self._socket.close()
@@ -145,7 +148,8 @@ class _Connection:
             connection.sock = self._socket
             self._http = connection
             connection.request("GET", path, headers=headers)
-            return connection.getresponse()
+            self._response = connection.getresponse()
+            return self._response
         except (OSError, http.client.HTTPException, ValueError) as failure:
             raise self._told(failure) from None
 
@@ -218,13 +222,22 @@ def _connected(url: str, parts: SplitResult, rules: Rules, seconds: float) -> so
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise UsageError(f"the host of {shown(url)} is not known") from None
-    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
-    if not all(allowed(ipaddress.ip_address(a.partition("%")[0]), rules.networks) for a in addresses):
+    if not all(allowed(_address(place), rules.networks) for *_, place in found):
         raise UsageError(f"the host of {shown(url)} has no public address, expected one")
-    for address in addresses:
-        with suppress(OSError):
-            return socket.create_connection((address, port), timeout=seconds)
+    for family, kind, protocol, _, place in found:
+        connection = socket.socket(family, kind, protocol)
+        connection.settimeout(seconds)
+        try:
+            connection.connect(place)
+        except OSError:
+            connection.close()
+            continue
+        return connection
     raise UsageError(f"the host of {shown(url)} does not answer")
+
+
+def _address(place: Sequence[Any]) -> Address:
+    return ipaddress.ip_address(str(place[0]).partition("%")[0])
 
 
 def allowed(address: Address, networks: tuple[Network, ...]) -> bool:

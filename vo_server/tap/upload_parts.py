@@ -126,6 +126,7 @@ class _Body:
         self._new_file = new_file
         self._fields: list[tuple[str, bytes]] = []
         self._files: list[tuple[str, FileStorage]] = []
+        self._opened: list[IO[bytes]] = []
         self._left = FIELD_BYTES
         self._part: Field | File | None = None
         self._held = bytearray()
@@ -141,16 +142,24 @@ class _Body:
         RequestEntityTooLarge
             It has too many parts, or the parameters are too long.
         """
-        data: bytes | None = b"-"
+        try:
+            self._read(stream)
+        except BaseException:
+            for file in self._opened:
+                file.close()
+            raise
+        tables = _tables_among(self._fields)
+        files = [(name, FileStorage(io.BytesIO(data))) for name, data in self._fields if name in tables]
+        texts = [(name, data.decode("utf-8", "replace")) for name, data in self._fields if name not in tables]
+        return MultiDict(texts), MultiDict([*files, *self._files])
+
+    def _read(self, stream: IO[bytes]) -> None:
+        data = b"-"
         while data:
             data = stream.read(_READ_BYTES)
             self._decoder.receive_data(data or None)
             for event in self._events():
                 self._take(event)
-        tables = _tables_among(self._fields)
-        files = [(name, FileStorage(io.BytesIO(data))) for name, data in self._fields if name in tables]
-        texts = [(name, data.decode("utf-8", "replace")) for name, data in self._fields if name not in tables]
-        return MultiDict(texts), MultiDict([*files, *self._files])
 
     def _events(self) -> Iterator[Any]:
         while not isinstance(event := self._decoder.next_event(), Epilogue | NeedData):
@@ -164,6 +173,7 @@ class _Body:
         elif isinstance(event, Field | File):
             self._part, self._held = event, bytearray()
             self._file = self._new_file(None, None, None) if isinstance(event, File) else None
+            self._opened += [self._file] if self._file is not None else []
 
     def _add(self, data: bytes) -> None:
         if self._file is not None:
