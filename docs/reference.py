@@ -55,11 +55,12 @@ def commands() -> str:
 
 
 def subcommands(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
-    """The commands of a command line, by name."""
+    """The commands of a command line, by name; a command with verbs is followed by these."""
     found: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
-            found |= action.choices
+            for name, command in action.choices.items():
+                found |= {name: command} | {f"{name} {verb}": v for verb, v in subcommands(command).items()}
     return found
 
 

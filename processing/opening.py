@@ -4,6 +4,7 @@ import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from datamodel import catalogue_workshop
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import SERVICE_ACCOUNT, Caller
@@ -20,6 +21,7 @@ def open_archive(config: Config) -> Archive:
     archive.listeners.append(refresh)
     archive.prepare(TABLES)
     archive.store.sweep(A_DAY_S)
+    catalogue_workshop.sweep(archive)
     archive.add_account(SERVICE_ACCOUNT)
     return archive
 

@@ -17,6 +17,7 @@ from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.ingest import find_files, ingest
 from processing.opening import open_archive, session_of
 from processing.plan import Node
+from vo_server.catalogue import command as catalogue
 
 log = logging.getLogger("vo_server")
 
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         "--attached", action="store_true", help="end when the process that started this one does"
     )
     _add_address(add("demo", _demo, "Make, ingest and serve a simulated survey of h and chi Persei."))
+    catalogue.add_commands(commands, shared)
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
     _add_json(ingesting)

@@ -59,7 +59,7 @@ def _answer(
     cancelled: Callable[[], bool],
     seconds: float | None,
 ) -> Rows:
-    catalogue, speech = tap_schema.catalogue(archive), archive.database.speech
+    catalogue, speech = tap_schema.catalogue(archive, caller), archive.database.speech
     if uploaded:
         catalogue = catalogue.with_tables([each.table for each in uploaded])
     translated = translate(query.text, catalogue, caller, speech, most=query.maxrec + 1)

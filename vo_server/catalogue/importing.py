@@ -1,0 +1,128 @@
+"""How does a table become a catalogue, one is replaced by another, or dropped? All at once, or not at all."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from datamodel import catalogues, crash
+from datamodel.archive import Archive
+from datamodel.catalogue_making import Progress, make
+from datamodel.catalogue_workshop import sweep, workshop
+from datamodel.catalogues import Entry
+from datamodel.context import Caller
+from datamodel.errors import NotFoundError, UsageError, nearest
+from vo_server.catalogue.described import Given, draft, rows
+from vo_server.catalogue.names import checked
+from vo_server.formats.reading import Reading
+from vo_server.tap.tap_schema import tell_of_catalogues
+
+REGISTERED = crash.declare(
+    "catalogue.registered", "a catalogue and what TAP_SCHEMA tells of it are written, not committed"
+)
+COMMITTED = crash.declare(
+    "catalogue.done", "a catalogue is committed, other processes were not told and nothing is cleared up"
+)
+
+
+def bring(
+    archive: Archive,
+    reading: Reading,
+    given: Given,
+    caller: Caller,
+    source: str,
+    progress: Progress = lambda doing, done, total: None,
+    replaces: bool = False,
+) -> Entry:
+    """Make a catalogue of a table, and have it known by all servers of the archive.
+
+    Parameters
+    ----------
+    archive
+        Prepared.
+    reading
+        The table; it is closed at the end.
+    given
+        Its name, and what else a person says of it.
+    caller
+        Owns it.
+    source
+        Name of the file.
+    progress
+        Is told now and then.
+    replaces
+        Whether it takes the place of the one of that name; queries under way keep the rows they began with.
+
+    Raises
+    ------
+    UsageError
+        Something has no meaning, a value is none that a database can hold, or there is a catalogue of that name.
+    NotFoundError
+        There is none of that name to be replaced.
+    """
+    with reading:
+        former = _former(archive, given.name, replaces)
+        sweep(archive)
+        with workshop(archive) as (id, folder):
+            wanted = draft(reading, given, caller, source, archive.config.level, former)
+            batches = _told(rows(reading, wanted), reading.rows, progress)
+            made = make(archive, replace(wanted, id=id), batches, folder, progress)
+            with _changing(archive) as connection:
+                return catalogues.register(connection, archive, made, replaces=replaces)
+
+
+def drop(archive: Archive, name: str) -> None:
+    """Have a catalogue known no more; its rows are removed when no query reads them.
+
+    Raises
+    ------
+    NotFoundError
+        There is none of that name.
+    """
+    found = catalogues.named(catalogues.known(archive).entries, name)
+    with _changing(archive) as connection:
+        catalogues.drop(connection, archive, found.name)
+    sweep(archive)
+
+
+def listed(archive: Archive) -> tuple[Entry, ...]:
+    """Every catalogue, by name."""
+    sweep(archive)
+    return catalogues.known(archive).entries
+
+
+def _former(archive: Archive, name: str, replaces: bool) -> Entry | None:
+    full = ".".join(checked(name))
+    known = {each.name: each for each in catalogues.known(archive).entries}
+    if replaces and full not in known:
+        raise NotFoundError(f"there is no catalogue '{full}' to replace{nearest(full, known)}")
+    if not replaces and full in known:
+        raise UsageError(
+            f"there is a catalogue '{full}' already, expected another name or 'catalogue replace'"
+        )
+    return known.get(full)
+
+
+def _told(
+    batches: Iterator[pa.RecordBatch], total: int | None, progress: Progress
+) -> Iterator[pa.RecordBatch]:
+    done = 0
+    for batch in batches:
+        yield batch
+        done += batch.num_rows
+        progress("reading", done, total)
+
+
+@contextmanager
+def _changing(archive: Archive) -> Iterator[sa.Connection]:
+    """A transaction that changes which catalogues there are, and TAP_SCHEMA with it; others are told after it."""
+    with archive.database.write() as connection:
+        archive.database.create_missing(connection, catalogues.TABLES)  # one at a time may change tables
+        yield connection
+        tell_of_catalogues(connection, archive)
+        crash.reach(REGISTERED)
+        version = catalogues.version(connection)
+    crash.reach(COMMITTED)
+    catalogues.announce(archive, version)
