@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterator
-from pathlib import Path
 
 import flask
 import pyarrow as pa
@@ -12,8 +11,10 @@ from datamodel.columns import Rows
 from datamodel.context import ANONYMOUS
 from vo_server import dali, errors
 from vo_server.dali import Parameters
-from vo_server.tap import parameters, query
+from vo_server.tap import parameters, query, uploads
+from vo_server.tap.adql.parser import parse
 from vo_server.tap.document import about
+from vo_server.tap.plan import plan
 from vo_server.uws.service import Craft, Output, Progress, Service, Task
 
 NAME = "tap"
@@ -25,6 +26,7 @@ def work(task: Task) -> Iterator[Output]:
     """Answer the query of a job; its parameters are looked at here, not when the job is made."""
     archive = task.archive
     asked = parameters.read(Parameters.of(task.parameters), archive.config, task.folder)
+    task.progress.plan = plan(parse(asked.text), asked.maxrec)
     rows = query.run(archive, task.caller, asked, task.cancelled, seconds=task.seconds)
     counted = _Counted(rows.batches, task.progress)
     rows.batches = counted
@@ -51,11 +53,7 @@ def rehearse(archive: Archive) -> None:
 CRAFT = Craft(work, rehearse)
 
 
-def receive(request: flask.Request, folder: Path) -> None:
-    """Take what a request brings along into the folder of its job: nothing, so far."""
-
-
-SERVICE = Service(NAME, "/tap/async", receive, error)
+SERVICE = Service(NAME, "/tap/async", uploads.receive, error)
 
 
 class _Counted(Iterator[pa.RecordBatch]):

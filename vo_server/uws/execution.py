@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import BusyError, QueryTimeoutError, UsageError
 from datamodel.job_claims import FENCE_S, Holder
 from datamodel.jobs import Job, Result, folder_of, read
-from datamodel.notify import POLL_S, notices
+from datamodel.notify import POLL_S, Watch, notices
 from vo_server import errors
 from vo_server.uws.service import Output, Progress, Task, Work
 
@@ -60,21 +61,30 @@ class Execution:
 
     def run(self) -> None:
         """Do the job to its end, whatever that is; nothing of it is left aside."""
-        watching = threading.Thread(target=self._watch, name=f"job {self.job.id}", daemon=True)
-        watching.start()
-        try:
-            self._finish(self._attempt())
-        finally:
-            self._done.set()
-            notices(self.archive).tell(self.job.topic)  # ends the watching
-            for path in self._beside:
-                path.unlink(missing_ok=True)
+        with notices(self.archive).watch(self.job.topic) as watch:
+            watching = threading.Thread(
+                target=self._watch, args=(watch,), name=f"job {self.job.id}", daemon=True
+            )
+            watching.start()
+            try:
+                self._finish(self._attempt())
+            finally:
+                self._done.set()
+                watch.wake()
+                watching.join()
+                for path in self._beside:
+                    path.unlink(missing_ok=True)
 
     def cancelled(self) -> bool:
         """Whether to stop: the job was ended or deleted, its time is over, or its worker is to end."""
-        now = time.monotonic()
-        fenced = now - self._renewed > FENCE_S
-        return self._lost.is_set() or fenced or now > self._deadline or self.stopping()
+        return self._lost.is_set() or self._interrupted() or self._time_is_over()
+
+    def _interrupted(self) -> bool:
+        """Whether another worker is to do it: this one ends, or could not say for long that it lives."""
+        return self.stopping() or time.monotonic() - self._renewed > FENCE_S
+
+    def _time_is_over(self) -> bool:
+        return time.monotonic() > self._deadline
 
     def _attempt(self) -> list[Result] | Exception:
         """The results, or what went wrong; a bug's traceback goes to the log when it is told of."""
@@ -122,7 +132,8 @@ class Execution:
 
     def _publish(self) -> None:
         for aside, final in self._beside.items():
-            aside.rename(final)
+            if aside.exists():  # not where the commit after an earlier call failed
+                aside.rename(final)
         handle = os.open(self._folder, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -140,37 +151,45 @@ class Execution:
                 log.warning("the end of job %s cannot be written; trying again", self.job.id, exc_info=True)
                 self._lost.wait(POLL_S)
 
-    def _ending(self, outcome: list[Result] | Exception) -> Callable[[], bool]:
+    def _ending(self, outcome: list[Result] | Exception) -> Callable[[], object]:
         told: dict[str, Any] = {
             "rows": self.progress.rows,
             "bytes": self.progress.bytes,
             "plan": self.progress.plan,
         }
-        holder, job = self.holder, self.job
         if not isinstance(outcome, Exception):
-            results = outcome
-            return lambda: holder.complete(job, results, self._publish, **told)
+            return lambda: self._clear(self.holder.complete(self.job, outcome, self._publish, **told))
         if self._lost.is_set():
-            return lambda: False
-        if self.stopping() and self.cancelled():
-            return lambda: holder.give_back(job)
+            return lambda: None
+        if self._interrupted():
+            return lambda: self.holder.give_back(self.job)
+        fault, message = (
+            "transient" if isinstance(outcome, BusyError) else "fatal",
+            errors.told(outcome).message,
+        )
+        phase = "ERROR"
         if isinstance(outcome, QueryTimeoutError):
-            limit = f"the job was stopped at its limit of {job.duration} s"
-            return lambda: holder.fail(job, "ABORTED", limit, **told)
-        fault = "transient" if isinstance(outcome, BusyError) else "fatal"
-        message = errors.told(outcome).message
-        return lambda: holder.fail(job, "ERROR", message, fault, **told)
+            phase, message = "ABORTED", f"the job was stopped at its limit of {self.job.duration} s"
+        return lambda: self._clear(self.holder.fail(self.job, phase, message, fault, **told))
 
-    def _watch(self) -> None:
+    def _clear(self, ended: bool) -> None:
+        """Remove what came with the request; only a job that runs again needs it."""
+        results = set(self._beside.values())
+        for path in self._folder.iterdir() if ended and self._folder.is_dir() else ():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path not in results:
+                path.unlink(missing_ok=True)
+
+    def _watch(self, watch: Watch) -> None:
         """Renew the lease, tell of progress, and notice when the job is not ours any more, or its time is changed."""
-        with notices(self.archive).watch(self.job.topic) as watch:
-            while not self._done.is_set():
-                told = watch.wait(POLL_S)
-                if not self._done.is_set() and not self._lost.is_set():
-                    self._look(told)
-                if not self._done.is_set() and self.cancelled():
-                    self._insist()
-                    return
+        while not self._done.is_set():
+            told = watch.wait(POLL_S)
+            if not self._done.is_set() and not self._lost.is_set():
+                self._look(told)
+            if not self._done.is_set() and self.cancelled():
+                self._insist()
+                return
 
     def _look(self, told: bool) -> None:
         """After a notice the row is only read; it is written once a second."""
