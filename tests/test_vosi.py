@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 from lxml import etree
 from pyvo.io import vosi as client_side
@@ -19,11 +20,17 @@ from vo_server.tap.tap_schema import tables, update_tap_schema
 
 SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa"
 DOCUMENTS = (
+    "/sia2/capabilities",
+    "/sia2/availability",
+    "/datalink/capabilities",
+    "/datalink/availability",
     "/tap/capabilities",
     "/tap/availability",
     "/tap/tables",
     "/tap/tables?detail=min",
+    "/tap/tables?only_tables=true",
     "/tap/tables/archive.sources",
+    "/tap/tables/tap_schema.columns",
 )
 XS = "{http://www.w3.org/2001/XMLSchema}"
 
@@ -85,6 +92,26 @@ def test_documents_are_valid(client: FlaskClient, folders: tuple[str, ...]) -> N
         assert response.mimetype == "text/xml"
         document = etree.fromstring(response.data)
         assert schema.validate(document), (url, schema.error_log.filter_from_errors())
+    broken = etree.fromstring(client.get("/tap/tables/archive.sources").data)
+    broken.insert(0, broken.find("column"))
+    assert not schema.validate(broken)
+
+
+@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the IVOA schemas are not beside the project")
+def test_the_document_of_a_service_that_is_down_is_valid_and_says_why(
+    client: FlaskClient, complete: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = sa.exc.OperationalError("SELECT secret", {}, Exception("secret"))
+    monkeypatch.setattr(complete.database, "read", lambda: (_ for _ in ()).throw(lost))
+    for service in ("tap", "sia2", "datalink"):
+        response = client.get(f"/{service}/availability")
+        assert response.status_code == 200
+        assert schema_of(("rofr", "rec")).validate(etree.fromstring(response.data))
+        availability = client_side.parse_availability(io.BytesIO(response.data))
+        assert not availability.available
+        assert [str(note) for note in availability.notes] == ["the database of this archive does not answer"]
+        assert "secret" not in response.text
+        assert response.cache_control.no_store
 
 
 def test_a_client_reads_what_tap_can_do(client: FlaskClient, complete: Archive) -> None:
@@ -102,7 +129,9 @@ def test_a_client_reads_what_tap_can_do(client: FlaskClient, complete: Archive) 
     assert tap.outputlimit.hard.unit == "row"
     assert tap.executionduration.hard == complete.config.query_seconds
     assert [m.ivo_id for m in tap.datamodels] == ["ivo://ivoa.net/std/ObsCore#core-1.1"]
-    assert not tap.uploadmethods
+    assert tap.outputlimit.default.unit == "row"
+    upload = "ivo://ivoa.net/std/TAPRegExt#upload-"
+    assert [m.ivo_id for m in tap.uploadmethods] == [f"{upload}{m}" for m in ("inline", "http", "https")]
     assert "votable/td" in [alias for f in tap.outputformats for alias in f.aliases]
 
 
@@ -114,12 +143,16 @@ def test_what_is_declared_is_there_and_nothing_else(client: FlaskClient) -> None
         "ivo://ivoa.net/std/VOSI#capabilities",
         "ivo://ivoa.net/std/VOSI#availability",
         "ivo://ivoa.net/std/VOSI#tables-1.1",
+        "ivo://ivoa.net/std/DALI#examples",
     }
     for standard, url in declared.items():
         if standard != "ivo://ivoa.net/std/TAP":
             assert client.get(url).status_code == 200
-    assert client.get("/tap/examples").status_code == 404
-    assert client.get("/tap/async").status_code == 404
+    for service in ("tap", "sia2", "datalink"):
+        read = client_side.parse_capabilities(io.BytesIO(client.get(f"/{service}/capabilities").data))
+        urls = [c.interfaces[0].accessurls[0].content for c in read]
+        assert all(url.startswith(f"http://127.0.0.1:8000/{service}") for url in urls)
+        assert all(client.options(url).status_code == 200 for url in urls)
 
 
 def test_a_client_reads_that_the_service_is_up(client: FlaskClient) -> None:

@@ -23,6 +23,7 @@ NAMESPACES = {
 CAPABILITIES = "http://www.ivoa.net/xml/VOSICapabilities/v1.0"
 AVAILABILITY = "http://www.ivoa.net/xml/VOSIAvailability/v1.0"
 TABLES = "http://www.ivoa.net/xml/VOSITables/v1.0"
+TAP_PLUS = "http://esa.int/xml/EsaTapPlus"
 STANDARD = "ivo://ivoa.net/std/VOSI"
 EXAMPLES = "ivo://ivoa.net/std/DALI#examples"
 
@@ -142,15 +143,30 @@ def availability_document(up_since: datetime, why_not: str = "") -> flask.Respon
     return response
 
 
-def tables_document(schemas: Iterable[SchemaEntry], *, columns: bool = True) -> flask.Response:
-    """The document that ``/tables`` answers; without columns and keys where a client wants the minimum."""
-    root = _root(TABLES, "tableset")
+def tables_document(
+    schemas: Iterable[SchemaEntry], *, columns: bool = True, tap_plus: bool = False
+) -> flask.Response:
+    """The document that ``/tables`` answers.
+
+    Parameters
+    ----------
+    schemas
+        With their tables.
+    columns
+        Whether the tables come with columns and keys; without them where a client wants the minimum.
+    tap_plus
+        Whether each column has an attribute that astroquery's TapPlus cannot do without. No schema has it,
+        so it is left out of what other clients read.
+    """
+    root = _root(TABLES, "tableset", **({"esatapplus": TAP_PLUS} if tap_plus else {}))
     for schema in schemas:
         made = child(root, "schema")
         child(made, "name", schema.name)
         optional(made, description=schema.description, utype=schema.utype)
         for table in schema.tables:
             _fill_table(child(made, "table"), table, columns)
+    for column in root.iter("column") if tap_plus else ():
+        column.set(f"{{{TAP_PLUS}}}flags", "0")
     return document(root)
 
 
@@ -167,8 +183,8 @@ def document(root: Element) -> flask.Response:
     return flask.Response(body, mimetype=XML_MIME)
 
 
-def _root(namespace: str, tag: str) -> Element:
-    return etree.Element(f"{{{namespace}}}{tag}", nsmap=NAMESPACES | {"vosi": namespace})
+def _root(namespace: str, tag: str, **more: str) -> Element:
+    return etree.Element(f"{{{namespace}}}{tag}", nsmap=NAMESPACES | {"vosi": namespace} | more)
 
 
 def _fill_table(made: Element, table: TableEntry, columns: bool) -> None:

@@ -68,7 +68,7 @@ def tableset(archive: Archive, caller: Caller, asked: TablesQuery) -> Response:
 
     def make(schemas: tuple[SchemaEntry, ...]) -> Response:
         wanted = _only(schemas, asked.names) if asked.names else schemas
-        return vosi.tables_document(wanted, columns=asked.columns)
+        return vosi.tables_document(wanted, columns=asked.columns, tap_plus=bool(asked.names))
 
     return _answer(archive, caller, make, str(asked))
 
