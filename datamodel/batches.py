@@ -22,7 +22,7 @@ BATCH_ROWS = 16_384
 BATCH_BYTES = 4 << 20
 """A batch ends about where it reaches either."""
 
-FIRST_ROWS = 8
+FIRST_ROWS = 4
 """How many rows to fetch while it is not known how wide they are."""
 
 _UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError, OverflowError)

@@ -67,7 +67,7 @@ def _prepare_sqlite(connection: Any) -> None:
 def _prepare_postgresql(connection: Any) -> None:
     connection.set_client_encoding("UTF8")
     with connection.cursor() as cursor:
-        cursor.execute("SET TIME ZONE 'UTC'; SET standard_conforming_strings = on")
+        cursor.execute("SET TIME ZONE 'UTC'; SET standard_conforming_strings = on; SET jit = off")
     connection.commit()
 
 

@@ -20,6 +20,8 @@ from datamodel.postgresql_copy import HEADER_BYTES, TRAILER, decode, receivable
 from datamodel.streaming import Watch, driver_of
 
 _BATCH_BYTES = 5 << 19
+_FIRST_BYTES = 1 << 14
+_GROWTH = 8
 _ROW_BYTES = 64  # about what Python adds to the bytes of a row
 _READY = 2
 _POLL_S = 0.1
@@ -157,13 +159,14 @@ class _Sink:
         self._hand = hand
         self._rows: list[bytes] = []
         self._size = 0
+        self._enough = 1
         self._started = False
 
     def write(self, message: bytes) -> None:
         """Take one message."""
         self._rows.append(message)
         self._size += len(message) + _ROW_BYTES
-        if self._size >= _BATCH_BYTES:
+        if self._size >= self._enough:
             self._flush(self._rows)
 
     def end(self) -> None:
@@ -172,6 +175,7 @@ class _Sink:
 
     def _flush(self, rows: list[bytes]) -> None:
         self._rows, self._size = [], 0
+        self._enough = min(_BATCH_BYTES, _GROWTH * self._enough + _FIRST_BYTES)
         if rows and not self._started:
             self._started = True
             rows[0] = rows[0][HEADER_BYTES:]

@@ -26,6 +26,8 @@ from datamodel.columns import Column, Rows
 from datamodel.errors import QueryTimeoutError, UsageError
 
 _STEP_ROWS = 2048
+_GROWTH = 8
+_PATIENCE_S = 0.02  # after which the rows that are there are handed on, be they few
 _OPERATIONS = 20_000
 _ASK_S = 0.1
 
@@ -215,11 +217,15 @@ class SqliteSource:
             self._cursor.execute(statement, () if parameters is None else parameters)
         parts: list[pa.RecordBatch] = []
         rows = size = 0
+        until = time.monotonic() + _PATIENCE_S
         while rows < BATCH_ROWS and size < BATCH_BYTES and (fetched := self._cursor.fetchmany(self._step)):
+            ended = len(fetched) < self._step
             part = record_batch(fetched, self._columns)
-            self._step = next_step(part, _STEP_ROWS)
+            self._step = next_step(part, min(_STEP_ROWS, _GROWTH * self._step))
             parts.append(part)
             rows, size = rows + part.num_rows, size + part.nbytes
+            if ended or time.monotonic() > until:
+                break
         return joined(parts) if parts else None
 
     def _release(self) -> None:
