@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from datamodel.archive import Archive
 from datamodel.columns import Column, Rows
 from datamodel.database import Database
 from datamodel.errors import QueryTimeoutError, UsageError
