@@ -141,13 +141,47 @@ def test_pages_of_other_sites_may_read_every_answer(client: FlaskClient) -> None
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_browser_is_told_beforehand_what_it_may_send(client: FlaskClient) -> None:
-    response = client.options("/tap/sync", headers={"Origin": "https://x.example"})
-    assert response.status_code == 200
-    assert "POST" in response.headers["Access-Control-Allow-Methods"]
-    allowed = {h.strip() for h in response.headers["Access-Control-Allow-Headers"].split(",")}
-    assert {"Range", "If-Range", "If-None-Match", "Content-Type"} <= allowed
+@pytest.mark.parametrize(
+    ("url", "method", "header"),
+    [
+        ("/tap/sync", "POST", "content-type"),
+        ("/tap/async", "POST", "x-requested-with,content-type"),
+        ("/tap/async/some-job", "DELETE", "authorization"),
+        ("/tap/async/some-job/phase", "POST", "content-type"),
+        ("/tap/tables/ivoa.obscore", "GET", "if-none-match"),
+        ("/sia2/query", "POST", "content-type"),
+        ("/datalink/links", "GET", "range,if-range"),
+        ("/data/some-object", "GET", "range"),
+    ],
+)
+def test_a_browser_is_told_beforehand_what_it_may_send(
+    client: FlaskClient, url: str, method: str, header: str
+) -> None:
+    asked = {
+        "Origin": "https://x.example",
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": header,
+    }
+    response = client.options(url, headers=asked)
+    told = {
+        name: comma_separated(response.headers[f"Access-Control-Allow-{name}"])
+        for name in ("Methods", "Headers")
+    }
+    assert (response.status_code, response.data) == (200, b"")
+    assert response.headers["Access-Control-Allow-Origin"] == "*"
+    assert method.lower() in told["Methods"]
+    assert set(header.split(",")) <= told["Headers"]
+    assert told["Methods"] == comma_separated(response.headers["Allow"])
     assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+def comma_separated(text: str) -> set[str]:
+    return {each.strip().lower() for each in text.split(",")}
+
+
+def test_a_browser_is_not_told_of_methods_that_are_not_there(client: FlaskClient) -> None:
+    allowed = client.options("/tap/capabilities").headers["Access-Control-Allow-Methods"]
+    assert comma_separated(allowed) == {"get", "head", "options"}
 
 
 def test_every_resource_that_can_be_got_answers_head(unasked: Archive) -> None:

@@ -54,10 +54,13 @@ TAP = TapService(
 """What the query page has of TAP: pages and protocols are strangers to one another."""
 
 PREFLIGHT_HEADERS = {
-    "Access-Control-Allow-Methods": "GET, HEAD, POST, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "Accept, Content-Type, If-Modified-Since, If-None-Match, If-Range, Range",
+    "Access-Control-Allow-Headers": (
+        "Accept, Authorization, Cache-Control, Content-Type, If-Match, If-Modified-Since, If-None-Match, If-Range, "
+        "Pragma, Range, X-Requested-With"
+    ),
     "Access-Control-Max-Age": "86400",
 }
+"""On the answer to OPTIONS, beside the methods: what a page of another site may send."""
 
 
 def create_app(archive: Archive) -> Flask:
@@ -133,4 +136,6 @@ def _finish(response: Response) -> Response:
         response.cache_control.private = True
     if flask.request.method == "OPTIONS":
         response.headers.update(PREFLIGHT_HEADERS)
+        if response.allow:
+            response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(response.allow))
     return response
