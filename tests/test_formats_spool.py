@@ -170,3 +170,24 @@ def test_a_generator_is_closed_in_the_thread_that_runs_it():
 
     assert list(unhurried(source())) == [b"x", b"y"]
     assert threads == ["unhurried"]
+
+
+def test_what_is_begun_gives_every_byte_all_the_same(tmp_path):
+    reader = unhurried(Source(), folder=tmp_path)
+    reader.begin()
+    assert b"".join(reader) == b"".join(CHUNKS)
+
+
+def test_beginning_raises_what_came_instead_of_the_first_chunk(tmp_path):
+    source = Source([], ValueError("no first row"))
+    with pytest.raises(ValueError, match="no first row"):
+        unhurried(source, folder=tmp_path).begin()
+    assert source.closed.wait(10)
+
+
+def test_beginning_leaves_a_later_failure_to_the_reader(tmp_path):
+    reader = unhurried(Source(CHUNKS[:2], ValueError("row 3")), folder=tmp_path)
+    reader.begin()
+    assert [next(reader), next(reader)] == CHUNKS[:2]
+    with pytest.raises(ValueError, match="row 3"):
+        next(reader)

@@ -53,8 +53,10 @@ def _file(rows: Rows, document: Document) -> Generator[bytes, None, None]:
         for group in _groups(pieces(rows)):
             for piece in group:
                 wide |= wide_columns(rows.columns, piece)
-            batches = [pa.RecordBatch.from_arrays(piece.columns, schema=fields) for piece in group]
-            writer.write_table(pa.Table.from_batches(batches), row_group_size=GROUP_ROWS)
+            table = pa.Table.from_batches(
+                [pa.RecordBatch.from_arrays(piece.columns, schema=fields) for piece in group]
+            )
+            writer.write_table(table, row_group_size=max(table.num_rows, 1))
             yield sink.taken()
         described = votable.metadata(rows.columns, document, wide=wide, overflow=rows.overflow)
         writer.add_key_value_metadata({VERSION_KEY: VERSION, CONTENT_KEY: described.decode()})
