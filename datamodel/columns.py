@@ -30,7 +30,7 @@ class Column:
     description
         One sentence for people.
     arraysize
-        Overrides the datatype's, e.g. ``36`` for an object identifier.
+        Overrides the datatype's, e.g. ``36`` for an object identifier; ``""`` says that there is none.
     principal, indexed, std
         TAP_SCHEMA's three flags.
     xtype
@@ -61,7 +61,7 @@ class Column:
     @property
     def votable_arraysize(self) -> str | None:
         """The arraysize attribute of the FIELD; None for a scalar."""
-        return self.arraysize or self.datatype.arraysize
+        return (self.datatype.arraysize if self.arraysize is None else self.arraysize) or None
 
     @property
     def votable_xtype(self) -> str | None:
@@ -173,6 +173,8 @@ class Rows:
         Releases the database; called when the batches are exhausted, or by a reader who stops before.
     tables
         The described tables that the rows were taken from, as far as known.
+    complete
+        Whether all rows are in memory already, and the database is released.
     """
 
     columns: tuple[Column, ...]
@@ -180,3 +182,4 @@ class Rows:
     overflow: bool = False
     close: Callable[[], None] = field(default=lambda: None)
     tables: tuple[Table, ...] = ()
+    complete: bool = False

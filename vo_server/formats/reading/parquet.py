@@ -1,0 +1,316 @@
+"""How is a Parquet file read, row group by row group, and what does its VOTable say of it? (VOParquet 1.0)"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+from itertools import pairwise
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import parquet
+
+from datamodel.columns import Column
+from datamodel.datatypes import DATATYPES
+from datamodel.errors import UsageError
+from vo_server.formats.reading.fits_columns import vounit
+from vo_server.formats.reading.header import Header, read_header
+from vo_server.formats.reading.limits import Limits
+from vo_server.formats.reading.pages import check_pages
+from vo_server.formats.reading.source import Source
+from vo_server.formats.reading.table import Reading, check_rows, counted, described, refuse
+from vo_server.formats.reading.texts import check_lengths, check_text, instants, written_instants
+
+VOTABLE = b"IVOA.VOTable-Parquet.content"
+_ROWS = 1 << 14
+_BYTES = 4 << 20
+_BUFFER = 1 << 20
+_THRIFT_BYTES = 16 << 20
+_THRIFT_ITEMS = 200_000
+_FAILURES = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError, OverflowError)
+
+_TYPES: dict[str, str] = {
+    "bool": "BOOLEAN",
+    "int8": "SMALLINT",
+    "uint8": "UNSIGNEDBYTE",
+    "int16": "SMALLINT",
+    "uint16": "INTEGER",
+    "int32": "INTEGER",
+    "uint32": "BIGINT",
+    "int64": "BIGINT",
+    "uint64": "BIGINT",
+    "halffloat": "REAL",
+    "float": "REAL",
+    "double": "DOUBLE",
+    "string": "UNICODE",
+    "large_string": "UNICODE",
+    "string_view": "UNICODE",
+    "binary": "UNICODE",
+    "large_binary": "UNICODE",
+    "null": "VARCHAR",
+    "date32[day]": "TIMESTAMP",
+    "date64[ms]": "TIMESTAMP",
+}
+"""What holds the values of an Arrow type; those that are not here are refused."""
+
+
+def read(source: Source, limits: Limits) -> Reading:
+    """All rows, with units, UCDs and descriptions where the file has them.
+
+    Raises
+    ------
+    UsageError
+        The file is broken, exceeds the limits, or has a column of structures, decimals or the like.
+    """
+    file = source.anywhere()
+    opened = _opened(file)
+    metadata = opened.metadata
+    check_rows(metadata.num_rows, limits)
+    if metadata.num_columns > limits.columns:
+        raise UsageError(f"the table has {metadata.num_columns} columns; {limits.columns} are allowed")
+    check_pages(file, metadata, limits)
+    columns = [_column(f, opened, limits) for f in opened.schema_arrow]
+    told = _told(metadata.metadata or {}, limits)
+    if told is not None and len(told.fields) == len(columns):
+        columns = [_as_told(own, f.column) for own, f in zip(columns, told.fields, strict=True)]
+    else:
+        told = None
+    named = described(columns, limits)
+    return Reading(
+        named,
+        counted(_batches(opened, named, limits), limits),
+        told.name if told else "",
+        told.description if told else "",
+        metadata.num_rows,
+        tuple(told.infos) if told else (),
+    )
+
+
+def _opened(file: BinaryIO) -> Any:
+    try:
+        opened = parquet.ParquetFile(
+            file,
+            pre_buffer=False,
+            buffer_size=_BUFFER,
+            thrift_string_size_limit=_THRIFT_BYTES,
+            thrift_container_size_limit=_THRIFT_ITEMS,
+        )
+        texts = [
+            opened.metadata.schema.column(i).path
+            for i in range(opened.metadata.num_columns)
+            if opened.metadata.schema.column(i).physical_type == "BYTE_ARRAY"
+        ]
+        file.seek(0)
+        return parquet.ParquetFile(
+            file,
+            pre_buffer=False,
+            buffer_size=_BUFFER,
+            read_dictionary=texts,
+            thrift_string_size_limit=_THRIFT_BYTES,
+            thrift_container_size_limit=_THRIFT_ITEMS,
+        )
+    except _FAILURES as failure:
+        raise UsageError(f"the Parquet file cannot be read: {_first_line(failure)}") from None
+
+
+def _first_line(failure: BaseException) -> str:
+    return (str(failure).splitlines() or [type(failure).__name__])[0][:160]
+
+
+def _plain(type: pa.DataType) -> pa.DataType:
+    return type.value_type if pa.types.is_dictionary(type) else type
+
+
+def _column(field: pa.Field, opened: Any, limits: Limits) -> Column:
+    """What holds a column of the file."""
+    sizes: list[str] = []
+    type = _plain(field.type)
+    while pa.types.is_list(type) or pa.types.is_large_list(type) or pa.types.is_fixed_size_list(type):
+        sizes.insert(0, str(type.list_size) if pa.types.is_fixed_size_list(type) else "*")
+        type = _plain(type.value_type)
+    unit, description = _unit_of(field)
+    name = _TYPES.get(str(type)) or ("TIMESTAMP" if pa.types.is_timestamp(type) else "")
+    if not name or (sizes and name in ("TIMESTAMP", "VARCHAR")) or any("*" in s for s in sizes[:-1]):
+        raise UsageError(
+            f"column '{field.name[:60]}': values of the type {str(field.type)[:80]} are not taken"
+        )
+    if not sizes:
+        return Column(field.name, name, unit=unit, description=description)
+    if name == "UNICODE":
+        sizes.insert(0, str(_longest(opened, field.name)))
+    arraysize = "x".join(sizes)
+    kind = name + "[]"
+    return Column(
+        field.name,
+        kind,
+        unit=unit,
+        description=description,
+        arraysize=None if arraysize == DATATYPES[kind].arraysize else arraysize,
+    )
+
+
+def _unit_of(field: pa.Field) -> tuple[str | None, str]:
+    """The unit and description that the field's own metadata have, as some writers leave them."""
+    told = {
+        k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in (field.metadata or {}).items()
+    }
+    return vounit(told.get("unit", "")), " ".join(told.get("description", "").split())
+
+
+def _longest(opened: Any, name: str) -> int:
+    """The characters of the longest text in a column of arrays of texts."""
+    longest = 1
+    try:
+        for batch in opened.iter_batches(batch_size=_ROWS, columns=[name], use_threads=False):
+            texts = batch.column(0)
+            while not pa.types.is_string(texts.type):
+                texts = texts.dictionary if pa.types.is_dictionary(texts.type) else texts.flatten()
+            longest = max(longest, pc.max(pc.utf8_length(texts)).as_py() or 0)
+    except _FAILURES as failure:
+        raise UsageError(f"the Parquet file cannot be read: {_first_line(failure)}") from None
+    return longest
+
+
+def _told(metadata: dict[bytes, bytes], limits: Limits) -> Header | None:
+    """The table that the VOTable in the file's metadata describes; None where there is none that can be read."""
+    content = metadata.get(VOTABLE)
+    if content is None:
+        return None
+    try:
+        return read_header(BytesIO(content), limits, all_tables=True)[0]
+    except UsageError:
+        return None
+
+
+def _as_told(own: Column, given: Column) -> Column:
+    """The column as its FIELD describes it, as far as its values are of that datatype."""
+    if _holds(own, given):
+        single = given.datatype.kind == "text" and given.votable_arraysize is None
+        return replace(given, name=own.name, arraysize=None if single else given.arraysize)
+    told = {name: getattr(given, name) for name in ("unit", "ucd", "utype", "description")}
+    return replace(own, **told)
+
+
+def _holds(own: Column, given: Column) -> bool:
+    ours, theirs = own.datatype, given.datatype
+    if ours.arrow == theirs.arrow:
+        return own.type != "TIMESTAMP" or given.type == "TIMESTAMP"
+    whole = pa.types.is_integer(ours.arrow) and theirs.kind == "number"
+    return whole and pa.types.is_integer(theirs.arrow) and theirs.numpy.itemsize >= ours.numpy.itemsize
+
+
+def _batches(opened: Any, columns: Sequence[Column], limits: Limits) -> Iterator[pa.RecordBatch]:
+    metadata = opened.metadata
+    most_bytes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    values = max(
+        (
+            metadata.row_group(i).column(j).num_values
+            for i in range(metadata.num_row_groups)
+            for j in range(metadata.num_columns)
+        ),
+        default=1,
+    )
+    a_row = max(1, (most_bytes + 8 * values) // max(metadata.num_rows, 1))
+    step = max(1, min(_ROWS, _BYTES // a_row))
+    try:
+        for batch in opened.iter_batches(batch_size=step, use_threads=False):
+            for piece in _pieces(batch, limits):
+                arrays = [_values(a, c) for a, c in zip(piece.columns, columns, strict=True)]
+                yield pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
+    except _FAILURES as failure:
+        raise UsageError(f"the Parquet file cannot be read: {_first_line(failure)}") from None
+
+
+def _pieces(batch: pa.RecordBatch, limits: Limits) -> Iterator[pa.RecordBatch]:
+    """The rows in pieces whose texts, taken out of their dictionaries, are not too many."""
+    size = np.zeros(batch.num_rows, np.int64)
+    for array in batch.columns:
+        if pa.types.is_dictionary(array.type):
+            lengths = pc.fill_null(pc.binary_length(array.dictionary).cast(pa.int64()), 0)
+            size += pc.fill_null(lengths.take(array.indices), 0).to_numpy(zero_copy_only=False)
+    if len(size) and int(size.max()) > limits.cell_bytes:
+        raise UsageError(f"a value is longer than the {limits.cell_bytes} bytes that are allowed")
+    bounds = np.searchsorted(np.cumsum(size), np.arange(_BYTES, int(size.sum()), _BYTES))
+    edges = np.unique([0, *bounds, batch.num_rows])
+    for begin, end in pairwise(edges):
+        yield batch.slice(int(begin), int(end - begin))
+
+
+def _values(array: pa.Array, column: Column) -> pa.Array:
+    """The values in the Arrow type of the column.
+
+    Raises
+    ------
+    UsageError
+        A value does not fit.
+    """
+    kind = column.datatype.kind
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if kind in ("array", "geometry"):
+        return _list(array, column)
+    if column.type == "TIMESTAMP":
+        return _instants(array, column)
+    if kind == "text":
+        return _texts(array, column)
+    return _cast(array, column.datatype.arrow, column)
+
+
+def _cast(array: pa.Array, wanted: pa.DataType, column: Column) -> pa.Array:
+    try:
+        return array.cast(wanted)
+    except _FAILURES:
+        limits = pc.min_max(array).as_py()
+        worst = max(limits.values(), key=abs)
+        refuse(column, worst)
+
+
+def _texts(array: pa.Array, column: Column) -> pa.StringArray:
+    try:
+        made = array.cast(pa.string())
+    except _FAILURES:
+        refuse(column, array.drop_null()[0].as_py(), "text in UTF-8")
+    if pc.any(pc.match_substring(made, "\0")).as_py():
+        refuse(column, "\0", "text without bytes of zero")
+    return check_text(made, column)
+
+
+def _instants(array: pa.Array, column: Column) -> pa.StringArray:
+    if pa.types.is_string(array.type):
+        return instants(array, column)
+    if pa.types.is_timestamp(array.type) and array.type.tz:
+        array = array.cast(pa.timestamp(array.type.unit))
+    try:
+        made = array.cast(pa.timestamp("us"), safe=False)
+        return written_instants(made)
+    except _FAILURES:
+        refuse(column, str(array.drop_null()[0]), "a time from year 1 to 9999")
+
+
+def _list(array: pa.Array, column: Column) -> pa.ListArray:
+    """Lists of lists as one, the innermost running fastest."""
+    null = array.is_null()
+    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False).astype(np.int64)
+    values = array.flatten()
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type) or _is_fixed(values.type):
+        if values.null_count:
+            refuse(column, None, "arrays without NULL inside")
+        inner = pc.list_value_length(values).to_numpy(zero_copy_only=False).astype(np.int64)
+        sums = np.concatenate([[0], np.cumsum(inner)])
+        ends = np.cumsum(lengths)
+        lengths = sums[ends] - sums[ends - lengths]
+        values = values.flatten()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    element = column.datatype.arrow.value_type
+    made = _cast(values, element, column)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    valid = lengths[~null.to_numpy(zero_copy_only=False)]
+    per = (column.extent.first or 1) if pa.types.is_string(element) else 1
+    check_lengths(valid * per // column.datatype.parts, column)
+    return pa.ListArray.from_arrays(pa.array(offsets), made, mask=null if array.null_count else None)
+
+
+def _is_fixed(type: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_list(type))

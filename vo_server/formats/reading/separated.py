@@ -1,0 +1,265 @@
+"""How is text with commas, tabs or spaces between its values read? (CSV, TSV, ECSV)
+
+pyarrow takes the text apart and gives every value as text; what a column is, is told by the header of ECSV,
+or guessed from the whole first block: the narrowest datatype that all its values are. What comes
+later and does not fit is an error that names the line.
+"""
+
+import csv as lines_of
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from datamodel.columns import Column
+from datamodel.errors import UsageError
+from vo_server.formats.reading import ecsv as ecsv_header
+from vo_server.formats.reading.fields import Field
+from vo_server.formats.reading.limits import Limits
+from vo_server.formats.reading.source import Readable, Source
+from vo_server.formats.reading.table import Reading, counted, described
+from vo_server.formats.reading.texts import parsed
+
+_BLOCK = 1 << 20
+_ESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    """What separates values, and which quotes and escapes there are."""
+
+    name: str
+    separator: str
+    is_quoted: bool = True
+    empty_is_null: bool = False
+
+
+_CSV = _Dialect("CSV", ",")
+_TSV = _Dialect("TSV", "\t", is_quoted=False)
+
+
+def csv(source: Source, limits: Limits) -> Reading:
+    """Comma-separated values with a header line (RFC 4180); nothing is NULL, and ``""`` an empty text.
+
+    Raises
+    ------
+    UsageError
+        It is no such text, or a value does not fit into its column.
+    """
+    return _read(source, limits, _CSV, [])
+
+
+def tsv(source: Source, limits: Limits) -> Reading:
+    r"""Tab-separated values with a header line; nothing is NULL, and ``\\t`` a tab, as `text.tsv` writes it."""
+    return _read(source, limits, _TSV, [])
+
+
+def ecsv(source: Source, limits: Limits) -> Reading:
+    """ECSV 1.0, whose header tells the datatypes, units and descriptions (astropy's APE 6)."""
+    told = ecsv_header.read(source.stream(), limits)
+    dialect = _Dialect("ECSV", told.separator, empty_is_null=True)
+    reading = _read(source, limits, dialect, told.fields, told.lines)
+    reading.name, reading.description, reading.infos = told.name, told.description, told.infos
+    return reading
+
+
+def _read(
+    source: Source, limits: Limits, dialect: _Dialect, fields: list[Field], comments: int = 0
+) -> Reading:
+    head = source.head(1 << 16)
+    names, skipped = _names(head, dialect, comments)
+    if fields and [f.column.name for f in fields] != names:
+        raise UsageError("the columns of the ECSV header are not those of the line of names")
+    checked = [c.name for c in described([Column(n, "UNICODE") for n in names], limits)]
+    blocks = _blocks(source, dialect, checked, skipped)
+    first = next(blocks, None)
+    fields = fields or [_guessed(n, first, i) for i, n in enumerate(checked)]
+    columns = described([f.column for f in fields], limits)
+    rows = _Rows(source, dialect, fields, skipped, limits)
+    return Reading(columns, counted(rows.batches(chain([first] if first else [], blocks)), limits))
+
+
+def _names(head: bytes, dialect: _Dialect, comments: int) -> tuple[list[str], int]:
+    """The names of the columns, and how many lines there are up to the first row."""
+    if b"\0" in head:
+        raise UsageError(f"the file is no {dialect.name}: it has bytes of zero")
+    text = head.decode("utf-8-sig", "replace")
+    lines = text.splitlines(keepends=True)[comments:]
+    blank = next((i for i, line in enumerate(lines) if line.strip()), None)
+    if blank is None:
+        raise UsageError(f"the {dialect.name} is empty; expected a line with the names of the columns")
+    reader = lines_of.reader(iter(lines[blank:]), **_options(dialect))
+    names = [_plain(name, dialect).strip() for name in next(reader)]
+    return names, comments + blank + reader.line_num
+
+
+def _options(dialect: _Dialect) -> dict[str, Any]:
+    quoting = lines_of.QUOTE_MINIMAL if dialect.is_quoted else lines_of.QUOTE_NONE
+    return {"delimiter": dialect.separator, "quoting": quoting, "strict": False}
+
+
+def _blocks(source: Source, dialect: _Dialect, names: list[str], skipped: int) -> Iterator[pa.RecordBatch]:
+    """Batches of text."""
+    reading = arrow_csv.ReadOptions(
+        use_threads=False, block_size=_BLOCK, skip_rows=skipped, column_names=names
+    )
+    parsing = arrow_csv.ParseOptions(
+        delimiter=dialect.separator,
+        quote_char='"' if dialect.is_quoted else False,
+        newlines_in_values=dialect.is_quoted,
+    )
+    converting = arrow_csv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=dialect.empty_is_null,
+    )
+    try:
+        with arrow_csv.open_csv(_Stream(source), reading, parsing, converting) as opened:
+            yield from opened
+    except pa.ArrowInvalid as failure:
+        if "Empty CSV" not in str(failure):
+            raise UsageError(f"the {dialect.name} cannot be read: {_told(failure)}") from None
+
+
+def _told(failure: Exception) -> str:
+    text = " ".join(str(failure).split())
+    if "straddling" in text:
+        return f"a row is longer than {_BLOCK} bytes, or a quote is never closed"
+    return text[:200]
+
+
+class _Stream:
+    """What pyarrow takes for a file; it wants whole pieces of the size that it asks for."""
+
+    closed = False
+
+    def __init__(self, source: Source) -> None:
+        self._stream = source.stream()
+
+    def read(self, size: int = -1) -> bytes:
+        pieces, left = [], _BLOCK if size is None or size < 0 else size
+        while left and (piece := self._stream.read(left)):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return False
+
+
+_GUESSES = (
+    ("BOOLEAN", r"(?i)true|false"),
+    ("BIGINT", r"[+-]?(?:0|[1-9][0-9]{0,18})"),
+    ("DOUBLE", r"(?i)[+-]?(?:(?:(?:0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)"),
+    ("TIMESTAMP", r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?Z?"),
+)
+"""Datatypes and what their values look like, the first that fits all of a block; a zero in front is of a code."""
+
+
+def _guessed(name: str, first: pa.RecordBatch | None, place: int) -> Field:
+    texts = first.column(place) if first is not None else pa.array([], pa.string())
+    given = pc.utf8_trim_whitespace(texts.drop_null())
+    for kind, pattern in _GUESSES:
+        fits = pc.all(pc.match_substring_regex(given, f"^(?:{pattern})$")).as_py()
+        if len(given) and fits and _all_parse(given, Field(Column(name, kind))):
+            return Field(Column(name, kind))
+    return Field(Column(name, "UNICODE"))
+
+
+def _all_parse(texts: pa.StringArray, field: Field) -> bool:
+    """Whether what looks right also is: in range, and a day that exists."""
+    try:
+        parsed(texts, field)
+    except UsageError:
+        return False
+    return True
+
+
+class _Rows:
+    """Makes of batches of text those of the columns' types."""
+
+    def __init__(
+        self, source: Source, dialect: _Dialect, fields: list[Field], skipped: int, limits: Limits
+    ) -> None:
+        self._source = source
+        self._dialect = dialect
+        self._fields = fields
+        self._skipped = skipped
+        self._most = limits.cell_bytes
+
+    def batches(self, blocks: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        row = 0
+        for block in blocks:
+            arrays = [self._values(t, f, row) for t, f in zip(block.columns, self._fields, strict=True)]
+            row += block.num_rows
+            yield pa.RecordBatch.from_arrays(arrays, names=[f.column.name for f in self._fields])
+
+    def _values(self, texts: pa.StringArray, field: Field, row: int) -> pa.Array:
+        try:
+            return self._parsed(texts, field)
+        except UsageError as failure:
+            self._refuse(texts, field, row, failure)
+
+    def _parsed(self, texts: pa.StringArray, field: Field) -> pa.Array:
+        if (pc.max(pc.binary_length(texts)).as_py() or 0) > self._most:
+            raise UsageError(f"column '{field.column.name}': a value is longer than {self._most} bytes")
+        if pc.any(pc.match_substring(texts, "\0")).as_py():
+            raise UsageError(f"column '{field.column.name}': a value has a byte of zero")
+        if field.column.datatype.kind != "text":
+            return ecsv_header.parsed(texts, field) if self._dialect.name == "ECSV" else parsed(texts, field)
+        return texts if self._dialect.is_quoted else _unescaped(texts)
+
+    def _refuse(self, texts: pa.StringArray, field: Field, row: int, failure: UsageError) -> NoReturn:
+        """The same error, with the line of the first value that is none."""
+        for i in range(len(texts)):
+            try:
+                self._parsed(texts.slice(i, 1), field)
+            except UsageError as found:
+                raise UsageError(f"{found} in line {self._line(row + i)}") from None
+        raise failure
+
+    def _line(self, row: int) -> int:
+        """The line on which a row ends, the first being 1; found by reading once more."""
+        lines = _lines(self._source.stream())
+        for _ in range(self._skipped):
+            next(lines, "")
+        lines_of.field_size_limit(max(self._most, lines_of.field_size_limit()))
+        reader = lines_of.reader(lines, **_options(self._dialect))
+        rows = (reader.line_num for cells in reader if cells)
+        return self._skipped + next((line for i, line in enumerate(rows) if i == row), reader.line_num)
+
+
+def _lines(stream: Readable) -> Iterator[str]:
+    held = b""
+    while piece := stream.read(_BLOCK):
+        *whole, held = (held + piece).split(b"\n")
+        yield from (line.decode("utf-8", "replace") + "\n" for line in whole)
+    if held:
+        yield held.decode("utf-8", "replace")
+
+
+def _plain(text: str, dialect: _Dialect) -> str:
+    if dialect.is_quoted or "\\" not in text:
+        return text
+    return re.sub(r"\\[\\tnr]", lambda found: _ESCAPES[found[0]], text)
+
+
+def _unescaped(texts: pa.StringArray) -> pa.StringArray:
+    if not pc.any(pc.match_substring(texts, "\\")).as_py():
+        return texts
+    return pa.array([v if v is None else _plain(v, _TSV) for v in texts.to_pylist()], pa.string())
