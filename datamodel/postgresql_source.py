@@ -69,6 +69,12 @@ class PostgresqlSource:
             raise self._watch.told(self._failure) from None
         return None
 
+    def ended(self, patience_s: float) -> bool:
+        """See `Source`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._ended or len(self._ready) >= _READY, patience_s)
+            return self._ended
+
     def close(self) -> None:
         """See `Source`."""
         self._watch.close()

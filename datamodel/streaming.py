@@ -27,6 +27,7 @@ from datamodel.errors import QueryTimeoutError, UsageError
 
 _STEP_ROWS = 2048
 _GROWTH = 8
+_SETTLING_S = 0.003
 _PATIENCE_S = 0.02  # after which the rows that are there are handed on, be they few
 _OPERATIONS = 20_000
 _ASK_S = 0.1
@@ -86,6 +87,9 @@ class Source(Protocol):
     def next(self) -> pa.RecordBatch | None:
         """The next rows, at least one, or None at the end; raises what `Watch.told` makes of failures."""
 
+    def ended(self, patience_s: float) -> bool:
+        """Whether the last rows are there and the connection is released; waits a little to see."""
+
     def close(self) -> None:
         """Stop the statement and release its connection; when this returns, it is released."""
 
@@ -107,7 +111,7 @@ def answer(source: Source, columns: tuple[Column, ...], limit: int | None) -> Ro
     except BaseException:
         source.close()
         raise
-    rows = Rows(columns, iter(()), close=source.close)
+    rows = Rows(columns, iter(()), close=source.close, complete=source.ended(_SETTLING_S))
     rows.batches = _Batches(source, first, limit, rows)
     return rows
 
@@ -181,6 +185,7 @@ class SqliteSource:
         self._columns = columns
         self._watch = watch
         self._step = FIRST_ROWS
+        self._ended = False
         self._lock = threading.Lock()
         self._raw = driver_of(connection)
         self._cursor = self._raw.cursor()
@@ -190,6 +195,8 @@ class SqliteSource:
     def next(self) -> pa.RecordBatch | None:
         """See `Source`."""
         with self._lock:
+            if self._ended:
+                return None
             if self._connection is None:
                 raise self._watch.error()
             try:
@@ -203,6 +210,10 @@ class SqliteSource:
             if batch is None:
                 self._release()
             return batch
+
+    def ended(self, patience_s: float) -> bool:
+        """See `Source`."""
+        return self._ended
 
     def close(self) -> None:
         """See `Source`."""
@@ -219,12 +230,15 @@ class SqliteSource:
         rows = size = 0
         until = time.monotonic() + _PATIENCE_S
         while rows < BATCH_ROWS and size < BATCH_BYTES and (fetched := self._cursor.fetchmany(self._step)):
-            ended = len(fetched) < self._step
+            self._ended = len(fetched) < self._step
             part = record_batch(fetched, self._columns)
             self._step = next_step(part, min(_STEP_ROWS, _GROWTH * self._step))
             parts.append(part)
             rows, size = rows + part.num_rows, size + part.nbytes
-            if ended or time.monotonic() > until:
+            if self._ended:
+                self._release()
+                break
+            if time.monotonic() > until:
                 break
         return joined(parts) if parts else None
 

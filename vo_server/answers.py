@@ -4,7 +4,7 @@ import select
 import socket
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import flask
@@ -117,26 +117,35 @@ def stream(
         response is read.
     """
     config = archive.config
+    written = format.write(rows, **document)
+    if rows.complete:
+        body = [b"".join(written)]  # at most one batch of rows; nothing is held for its reader
+        response = _encoded(body, config, format)
+    else:
+        response = _encoded(_spooled(written, config, format), config, format)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{format.extension}"'
+    response.call_on_close(gone)
+    return response
+
+
+def _spooled(written: Iterator[bytes], config: Config, format: Format) -> Iterator[bytes]:
     chunks = unhurried(
-        format.write(rows, **document),
+        written,
         patience_s=config.patience_seconds,
         memory_bytes=MEMORY_BYTES,
         max_bytes=config.spool_bytes,
     )
     if format.is_late:
         chunks.begin()
-    response = _encoded(chunks, config, format)
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{format.extension}"'
-    response.call_on_close(gone)
-    return response
+    return chunks
 
 
-def _encoded(chunks: Iterator[bytes], config: Config, format: Format) -> flask.Response:
+def _encoded(chunks: Iterable[bytes], config: Config, format: Format) -> flask.Response:
     """A response of the chunks, compressed where that is worth it and the client takes it."""
     if not compression.is_worth_it(config, format):
         return flask.Response(chunks, content_type=format.mime)
     taken = compression.is_taken(flask.request)
-    response = flask.Response(Gzip(chunks) if taken else chunks, content_type=format.mime)
+    response = flask.Response(Gzip(iter(chunks)) if taken else chunks, content_type=format.mime)
     response.vary.add("Accept-Encoding")
     if taken:
         response.headers["Content-Encoding"] = "gzip"
