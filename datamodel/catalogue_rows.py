@@ -132,16 +132,26 @@ def _values(array: pa.Array) -> list[Any]:
 
 def _fill_postgresql(database: Database, table: sa.Table, batches: Iterable[pa.RecordBatch]) -> int:
     source = _Csv(batches)
-    with database.write() as connection, driver_of(connection).cursor() as cursor:
-        cursor.copy_expert(f'COPY "{table.name}" FROM STDIN (FORMAT CSV)', source)
+    try:
+        with database.write() as connection, driver_of(connection).cursor() as cursor:
+            connection.begin()  # else what the driver is told is not committed
+            cursor.copy_expert(f'COPY "{table.name}" FROM STDIN (FORMAT CSV)', source)
+    except psycopg2.Error:
+        if source.failure is not None:
+            raise source.failure from None
+        raise
     return source.rows
 
 
 class _Csv(io.RawIOBase):
-    """Batches as CSV, made while it is read: NULL is empty, a text stands in quotes."""
+    """Batches as CSV, made while it is read: NULL is empty, a text stands in quotes.
+
+    The driver makes an error of its own of whatever goes wrong here, so that it is kept as `failure`.
+    """
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
         self.rows = 0
+        self.failure: BaseException | None = None
         self._batches = iter(batches)
         self._text = memoryview(b"")
 
@@ -149,6 +159,13 @@ class _Csv(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
+        try:
+            return self._read(size)
+        except BaseException as failure:
+            self.failure = failure
+            raise
+
+    def _read(self, size: int) -> bytes:
         while not self._text:
             batch = next(self._batches, None)
             if batch is None:
