@@ -92,6 +92,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         admin.dispose()
 
 
+@pytest.fixture(scope="session")
+def new_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], str]:
+    """Gives the URL of another empty database, for what the tests of a module share."""
+    if ON_POSTGRESQL:
+        return partial(_new_database, request.getfixturevalue("postgresql_server"))
+    return lambda: f"sqlite:///{tmp_path_factory.mktemp('database')}/archive.sqlite"
+
+
 class FrozenClock:
     """A clock that stands still at 2026-01-01 until a test moves it on."""
 
