@@ -128,6 +128,8 @@ def _show_error(what: errors.Told) -> Response:
 
 
 def _finish(response: Response) -> Response:
+    if response.status_code == 412 and response.mimetype != "text/plain":
+        response = _refused(response)
     response.headers.update(HEADERS)
     response.vary.update(("Accept", "Authorization"))
     compression.finish(response)
@@ -139,3 +141,11 @@ def _finish(response: Response) -> Response:
         if response.allow:
             response.headers["Access-Control-Allow-Methods"] = ", ".join(sorted(response.allow))
     return response
+
+
+def _refused(response: Response) -> Response:
+    """Words in place of a document that If-Match or If-Unmodified-Since have kept from being sent."""
+    words = errors.plain(errors.Told(412, errors.OWN_WORDS[412]))
+    words.status_code = 412
+    words.call_on_close(response.close)
+    return words

@@ -43,6 +43,7 @@ OWN_WORDS: dict[int, str] = {
     400: "the request cannot be understood, expected one as HTTP/1.1 writes it",
     404: "there is nothing at this address; the front page says what is here",
     405: "this address is not asked in that way; the header Allow names the methods it has",
+    412: "the document is another than the one that the request insists on",
     413: "the request is longer than the 4 MiB that this server reads, or than the uploadLimit in /tap/capabilities",
     416: "the range that is asked for is not within the file",
 }
