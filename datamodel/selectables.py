@@ -1,22 +1,44 @@
 """How is a statement of SQLAlchemy that queries select from written as text, with all its values?"""
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.sqlite.base import SQLiteDialect
 
 from datamodel import sql
+from datamodel.columns import Table
+from datamodel.context import Caller
 from datamodel.speech import Speech
 
 _DIALECTS: dict[str, sa.engine.Dialect] = {"sqlite": SQLiteDialect(), "postgresql": PGDialect()}  # type: ignore[no-untyped-call]
 """As they come, without a driver: percent signs stay single."""
 
 
-def written(clause: sa.FromClause, speech: Speech) -> str:
-    """What stands in FROM for a table or a subquery, without an alias."""
+@dataclass(frozen=True)
+class Written:
+    """What a query selects from to see the rows of a table.
+
+    Attributes
+    ----------
+    text
+        Stands in FROM, without an alias.
+    labels
+        What the described columns are called there.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+
+
+def written(table: Table, caller: Caller, speech: Speech) -> Written:
+    """A table as text, narrowed to what a caller may see."""
+    clause = table.selectable(caller)
+    labels = tuple(clause.c[c.name].name for c in table.columns)
     if isinstance(clause, sa.Table):
-        return sql.name(clause.name)
+        return Written(sql.name(clause.name), labels)
     select = clause.element if isinstance(clause, sa.Subquery) else sa.select(clause)
-    return f"({statement(select, speech)})"
+    return Written(f"({statement(select, speech)})", labels)
 
 
 def statement(select: sa.ClauseElement, speech: Speech) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datamodel.columns import Table
 from datamodel.context import Caller
 from datamodel.errors import nearest
-from datamodel.selectables import written
+from datamodel.selectables import Written, written
 from datamodel.speech import Speech
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.tree import Name, TableName
@@ -25,7 +25,7 @@ class Catalogue:
     def __init__(self, tables: Iterable[Table]) -> None:
         self._by_name: dict[str, list[Table]] = {}
         self._full: dict[str, Table] = {}
-        self._written: dict[tuple[str, Caller, str], str] = {}
+        self._written: dict[tuple[str, Caller, str], Written] = {}
         for table in tables:
             self._full[table.full_name.lower()] = table
             self._by_name.setdefault(table.name.lower(), []).append(table)
@@ -42,14 +42,14 @@ class Catalogue:
         """All full names."""
         return [t.full_name for t in self._full.values()]
 
-    def written(self, table: Table, caller: Caller, speech: Speech) -> str:
+    def written(self, table: Table, caller: Caller, speech: Speech) -> Written:
         """What a query selects from to see the rows of a table that `caller` may see."""
         key = (table.full_name, caller, speech.name)
         found = self._written.get(key)
         if found is None:
             if len(self._written) > _MOST_WRITTEN:
                 self._written.clear()
-            found = self._written[key] = written(table.selectable(caller), speech)
+            found = self._written[key] = written(table, caller, speech)
         return found
 
     def find(self, name: TableName) -> Table:

@@ -82,8 +82,9 @@ class Relations:
         names_of = (node.alias.text,) if node.alias else (table.schema, table.name)
         self.used[table.full_name] = table
         written = self.catalogue.written(table, self.caller, self.speech)
-        labels = tuple([c.name for c in table.columns])
-        return _single(Source(names_of, table.columns, labels, alias, table), written)
+        return _single(
+            Source(names_of, table.columns, written.labels, alias, table, written.text), written.text
+        )
 
     def _subquery(self, node: tree.Subquery, parent: Scope | None) -> Relation:
         answer = self.answer(node.query, None)

@@ -32,6 +32,8 @@ class Source:
         The name of the whole there.
     table
         The table of the catalogue, unless this is a query.
+    text
+        What to select from to see that table's rows once more.
     """
 
     names: tuple[str, ...]
@@ -39,6 +41,7 @@ class Source:
     labels: tuple[str, ...]
     alias: str
     table: Table | None = None
+    text: str = ""
 
     def is_called(self, parts: Iterable[Name]) -> bool:
         """Whether ``schema.table`` or ``table`` names this."""
