@@ -56,8 +56,8 @@ class Given:
         ``schema.table``.
     metadata
         A Felis file.
-    description
-        Of the table.
+    description, schema_description
+        Of the table and of its schema.
     ra, dec
         Names of the columns with its position, in degrees, as the file or queries call them.
     index
@@ -76,6 +76,7 @@ class Given:
     index: tuple[str, ...] = ()
     level: int | None = None
     origin: tuple[tuple[str, str], ...] = ()
+    schema_description: str = ""
 
 
 def draft(
@@ -116,15 +117,23 @@ def draft(
         raise UsageError(f"the table has {len(every)} columns, expected {MAX_COLUMNS} at the most")
     if (privileges := given.level or (former.privileges if former else level)) not in LEVELS:
         raise UsageError(f"the level is {privileges}, expected one of {', '.join(map(str, LEVELS))}")
-    texts = (given.description, told and told.description, reading.description, former and former.description)
     return Entry(
         schema,
         table,
         every,
         point=point,
-        description=next((text for text in texts if text), f"Rows of {source}"),
-        schema_description=(told and told.schema_description)
-        or (former.schema_description if former else ""),
+        description=_first(
+            given.description,
+            told.description if told else None,
+            reading.description,
+            former.description if former else None,
+            f"Rows of {source}",
+        ),
+        schema_description=_first(
+            given.schema_description,
+            told.schema_description if told else None,
+            former.schema_description if former else None,
+        ),
         origin=_origin(reading, given, former),
         source=source,
         creator=caller.user or "",
@@ -147,6 +156,10 @@ def rows(reading: Reading, entry: Entry) -> Iterator[pa.RecordBatch]:
             for array, column in zip(batch.columns, entry.columns, strict=False)
         ]
         yield pa.RecordBatch.from_arrays(arrays, names=[str(place) for place in range(len(arrays))])
+
+
+def _first(*texts: str | None) -> str:
+    return next((text for text in texts if text), "")
 
 
 def _described(columns: tuple[Column, ...], told: felis.FelisTable | None) -> tuple[Column, ...]:
