@@ -19,6 +19,7 @@ from processing.bias_frame import BiasFrame
 from processing.classes import TARGET_CLASSES
 from processing.opening import operator
 from vo_server.app import create_app
+from vo_server.tap.tap_schema import tables, update_tap_schema
 from vo_server.web import thumbnails
 
 
@@ -93,7 +94,8 @@ def test_pages_stay_under_the_path_of_the_base_url(observatory: Archive, raw: Ra
     assert "Disallow: /somewhere/target" in mounted.get("/robots.txt").text
 
 
-def test_every_link_on_the_front_leads_somewhere(client: FlaskClient) -> None:
+def test_every_link_on_the_front_leads_somewhere(client: FlaskClient, observatory: Archive) -> None:
+    update_tap_schema(observatory, tables(observatory.config))
     soup = page(client, "/")
     urls = [tag.get("href") for tag in soup.find_all(["a", "link"])]
     for url in urls:

@@ -88,7 +88,10 @@ add_routes(blueprint, jobs.SERVICE)
 @blueprint.get("/")
 def root() -> Response:
     """Say to people which resources there are."""
-    return dali.resources("TAP 1.1", "/tap", RESOURCES)
+    listed = dali.resources("TAP 1.1", "/tap", RESOURCES)
+    page = f"{site.base_url(site.archive().config)}/query"
+    listed.set_data(f"{listed.get_data(as_text=True)}\nA page to write queries on: {page}\n")
+    return listed
 
 
 @blueprint.get("/<path:rest>")

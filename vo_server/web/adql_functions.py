@@ -82,6 +82,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("DISTANCE(a, b)", "The angle between two points, in degrees.", "DISTANCE(POINT(0, 0), POINT(1, 1))"),
     _f("AREA(region)", "The area of a region, in square degrees.", "AREA(CIRCLE(1, 1, 2))"),
     _f("CENTROID(region)", "The point in the middle of a region.", "CENTROID(CIRCLE(1, 1, 2))"),
+    _f("COORDSYS(region)", "The name of the frame of a region; there is one only.", "COORDSYS(POINT(1, 1))"),
     _f("COORD1(point)", "The right ascension of a point, in degrees.", "COORD1(POINT(34.75, 57.13))"),
     _f("COORD2(point)", "The declination of a point, in degrees.", "COORD2(POINT(34.75, 57.13))"),
 )

@@ -71,7 +71,7 @@ def _page(
         answer=answer,
         wrong=wrong,
         examples=listed,
-        schemas=tap_schema.read(opened),
+        schemas=tap_schema.read(opened, dali.caller_of(flask.request)),
         formats=formats(),
         jobs=_jobs(),
         shown_rows=SHOWN_ROWS,
@@ -104,7 +104,9 @@ def _jobs() -> list[ShownJob]:
 def words() -> Response:
     """What can be written in a query, as JSON for the page."""
     opened = archive()
-    body = json.dumps(words_of(tap_schema.read(opened), tap_service()), ensure_ascii=False)
+    body = json.dumps(
+        words_of(tap_schema.read(opened, dali.caller_of(flask.request)), tap_service()), ensure_ascii=False
+    )
     response = Response(body, mimetype="application/json")
     response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:32])
     response.make_conditional(flask.request)

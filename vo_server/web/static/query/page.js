@@ -62,6 +62,7 @@ async function runQuery() {
     const found = await ask(urls.sync, query, form.elements.SHOW.value, own.signal, (count) => (bytes = count));
     result.show(found);
     answer.hidden = false;
+    answer.classList.remove("old");
     told.textContent = summary(found, ((performance.now() - began) / 1000).toFixed(2));
   } catch (error) {
     if (own !== running) return;
@@ -77,7 +78,7 @@ function busy(is) {
   stop.hidden = !is;
   run.disabled = is;
   answer.setAttribute("aria-busy", String(is));
-  answer.classList.toggle("old", is);
+  if (is) answer.classList.add("old"); // until there is another one
 }
 
 function summary(found, seconds) {
