@@ -253,6 +253,8 @@ def test_jobs_are_listed_with_their_query_laid_out(client: FlaskClient) -> None:
     assert item.form["action"] == f"/tap/async/{job}/phase"
     fragment = BeautifulSoup(client.get("/query/jobs/list").text, "html.parser")
     assert fragment.find("li", {"data-job": job})
+    elsewhere = client.get("/query/jobs/list", headers={"Origin": "https://elsewhere.example"})
+    assert job not in elsewhere.text
     client.post(f"/tap/async/{job}", data={"ACTION": "DELETE"})
     assert job not in client.get("/query/jobs/list").text
 

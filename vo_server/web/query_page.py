@@ -97,6 +97,13 @@ def job_list() -> str:
 
 
 def _jobs() -> list[ShownJob]:
+    """The jobs of the caller; a stranger's go by the address, so a page of another site must not see them.
+
+    A browser says in Origin which other site a script that will read the answer is of.
+    """
+    origin = flask.request.headers.get("Origin")
+    if origin is not None and origin not in _own_origins(archive().config, flask.request.host_url):
+        return []
     return shown_jobs(archive(), dali.caller_of(flask.request), dali.who_asks(flask.request))
 
 
@@ -130,9 +137,7 @@ def policy(config: Config, host_url: str) -> str:
         That of the request. Where it is another one, such as localhost for 127.0.0.1, a form and a script of the
         page may go to both, which are this very server.
     """
-    own = urlsplit(base_url(config))
-    origin = f"{own.scheme}://{own.netloc}"
-    ours = "'self'" if host_url.rstrip("/") == origin else f"'self' {origin}"
+    ours = " ".join(["'self'", *_own_origins(config, host_url)[1:]])
     rules = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -144,6 +149,12 @@ def policy(config: Config, host_url: str) -> str:
         "frame-ancestors": "'none'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
+
+
+def _own_origins(config: Config, host_url: str) -> list[str]:
+    """The origin of the request, and that of the base URL where it is another one."""
+    parts = urlsplit(base_url(config))
+    return list(dict.fromkeys([host_url.rstrip("/"), f"{parts.scheme}://{parts.netloc}"]))
 
 
 @blueprint.after_request
