@@ -17,6 +17,8 @@ from datamodel.datatypes import Timestamp
 from datamodel.dialect import insert_absent
 from datamodel.errors import NotFoundError
 from datamodel.evolution import adapt
+from datamodel.functions import install
+from datamodel.own_functions import FUNCTIONS
 from datamodel.schema import metadata, oid_column, table_of
 from datamodel.store import Store
 
@@ -88,7 +90,7 @@ class Archive:
         return self.config.archive / "quarantine"
 
     def prepare(self, tables: list[sa.Table] | None = None) -> None:
-        """Create what is missing: the tables and columns of every known class, and `tables`.
+        """Create what is missing: tables and columns of every known class, `tables`, and the functions of queries.
 
         Raises
         ------
@@ -102,6 +104,7 @@ class Archive:
     def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
         """Do the same as `prepare` within a transaction under way."""
         self.database.create_missing(connection, [event, account, project, membership, *(tables or [])])
+        install(connection, FUNCTIONS)
         adapt(connection, all_classes())
         self._prepared |= {table_of(cls) for cls in all_classes()}
 

@@ -1,0 +1,15 @@
+"""Which functions does every database get from us, beside those that its SQL has?"""
+
+from datamodel import group_functions, instants, motion, near_cells, pixels, rotations, words
+from datamodel.functions import Aggregate, Function
+
+FUNCTIONS: tuple[Function | Aggregate, ...] = (
+    *pixels.FUNCTIONS,
+    *near_cells.FUNCTIONS,
+    *rotations.FUNCTIONS,
+    *motion.FUNCTIONS,
+    *instants.FUNCTIONS,
+    *words.FUNCTIONS,
+    *group_functions.FUNCTIONS,
+)
+"""Each after those that it calls."""
