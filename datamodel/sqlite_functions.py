@@ -1,4 +1,4 @@
-"""Which functions does SQLite get from us: those its build lacks, and those of texts in every alphabet?"""
+"""Which functions does SQLite get from us: those its build lacks, of texts in every alphabet, and our own?"""
 
 import math
 import re
@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable
 
 import numpy as np
+
+from datamodel.own_functions import FUNCTIONS
 
 _ONE: dict[str, Callable[[float], float]] = {
     "acos": math.acos,
@@ -36,7 +38,7 @@ _TWO: dict[str, Callable[[float, float], float]] = {
 
 
 def register(connection: sqlite3.Connection) -> None:
-    """Give a connection the functions that its SQLite was built without.
+    """Give a connection the functions that its SQLite was built without, and our own.
 
     NULL, text, and what has no finite real value (``sqrt(-1)``, ``ln(0)``, ``exp(1e9)``) give NULL; ``log``
     of one argument is to base 10, as on PostgreSQL.
@@ -51,6 +53,8 @@ def register(connection: sqlite3.Connection) -> None:
             connection.create_function(name, 2, _null_when_undefined(two), deterministic=True)
     for name, (arguments, text) in _TEXT.items():
         connection.create_function(name, arguments, text, deterministic=True)
+    for function in FUNCTIONS:
+        function.register(connection)
 
 
 def _lower(text: object) -> str | None:
@@ -68,7 +72,9 @@ def _number(text: object) -> float | None:
     return float(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else None
 
 
-_DIGITS = re.compile(r"[ \t\n\r\f\v]*[+-]?([0-9]{1,200}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?[ \t\n\r\f\v]*")
+_DIGITS = re.compile(
+    r"[ \t\n\r\f\v]*[+-]?([0-9]{1,200}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?[ \t\n\r\f\v]*"
+)
 
 
 def _text(value: object, digits: int) -> str | None:
