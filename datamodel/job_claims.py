@@ -186,7 +186,7 @@ def mend(archive: Archive) -> int:
 
 def _after_loss(archive: Archive, attempts: int) -> dict[str, Any]:
     if attempts < ATTEMPTS:
-        return _FREE
+        return _FREE | {"queued": archive.clock()}  # behind those that have ended no worker
     text = f"the process that ran the job ended {attempts} times before the job did"
     return {"phase": "ERROR", "ended": archive.clock(), "message": text, "fault": "fatal"}
 

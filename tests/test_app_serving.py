@@ -16,7 +16,7 @@ from pathlib import Path
 from datamodel.config import Config
 from vo_server.serve import serve
 folder, port, url = sys.argv[1:]
-config = Config(archive=Path(folder), port=int(port), database_url=url, threads=2, processes=2)
+config = Config(archive=Path(folder), port=int(port), database_url=url, threads=2, processes=2, job_workers=0)
 sys.exit(serve(config, lambda base_url: print("at", base_url, flush=True)))
 """
 

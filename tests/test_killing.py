@@ -84,7 +84,7 @@ def _kill(doing: str, at: Path, trace: Path, survey: Path, chance: random.Random
         "get": ["get", "SourceList", "--archive", str(at), "--raw", _exposure(at, chance)],
         "serve": ["serve", "--archive", str(at), "--port", str(port)],
     }[doing]
-    environment = {**os.environ, "VO_CRASH_TRACE": str(trace), "VO_LOG_LEVEL": "ERROR"}
+    environment = {**os.environ, "VO_CRASH_TRACE": str(trace), "VO_LOG_LEVEL": "ERROR", "VO_JOB_WORKERS": "0"}
     started = subprocess.Popen(
         [sys.executable, "-m", "vo_server.cli", *command],
         env=environment,

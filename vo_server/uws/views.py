@@ -192,7 +192,8 @@ class Resources:
         found = self._found(id)
         result = next((each for each in found.results if each.id == name), None)
         if result is None:
-            raise NotFoundError(f"the job is {found.phase}, and has no result {dali.shown(name)}")
+            why = f": {found.message}" if found.message else ""
+            raise NotFoundError(f"the job is {found.phase}, and has no result {dali.shown(name)}{why}")
         return _file(found, result)
 
     def _found(self, id: str) -> Job:
