@@ -155,9 +155,11 @@ def _dali_time(value: Any, column: Column) -> str:
 
 def _elements(value: Any, column: Column) -> list[Any]:
     try:
-        return one(value, column)
-    except (TypeError, ValueError):
+        elements = one(value, column)
+        pa.array(elements, column.datatype.arrow.value_type)
+    except _UNFIT:
         _refuse(value, column)
+    return elements
 
 
 _ONE: dict[str, Callable[[Any, Column], Any]] = {
