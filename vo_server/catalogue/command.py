@@ -146,7 +146,7 @@ def in_words(made: "Entry") -> str:
     if made.point is None:
         return f"{told}; no position: name its columns by --ra and --dec if it has one"
     nowhere = made.rows - made.placed
-    return told + (f"; {nowhere:,} rows have no position in the sky" if nowhere else "")
+    return told + (f"; {nowhere:,} of the rows without a position in the sky" if nowhere else "")
 
 
 def as_json(made: "Entry") -> dict[str, Any]:

@@ -63,8 +63,8 @@ def legal(columns: Iterable[Column], taken: Iterable[str] = ()) -> tuple[Column,
 
 def _regular(name: str) -> str:
     """The nearest that is an identifier; empty where nothing of the name is left."""
-    plain = unicodedata.normalize("NFKD", name.strip()).encode("ascii", "ignore").decode()
-    made = re.sub(r"[^A-Za-z0-9]+", "_", plain).strip("_").lower()
+    plain = unicodedata.normalize("NFKD", name.casefold()).encode("ascii", "ignore").decode()
+    made = re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")
     if not made:
         return ""
     made = made if made[0].isalpha() else f"c_{made}"

@@ -17,11 +17,11 @@ class Shown:
     Parameters
     ----------
     stream
-        Where to.
+        Where to; standard error by default.
     """
 
-    def __init__(self, stream: TextIO = sys.stderr) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream = stream or sys.stderr
         self._doing = ""
         self._line_at = 0.0
         self._bar = tqdm(unit="row", unit_scale=True, file=stream, leave=False) if stream.isatty() else None
