@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote_plus, unquote_to_bytes, urlencode
+from urllib.parse import unquote_plus, urlencode
 
 import flask
 
@@ -19,6 +19,7 @@ VOTABLE_MIME = "application/x-votable+xml"
 SHOWN_CHARACTERS = 100
 
 _COUNT = re.compile(r"\+?[0-9]+")
+_ESCAPED = re.compile(rb"(?:%[0-9A-Fa-f]{2})+")
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,8 @@ def read(request: flask.Request) -> Parameters:
     if request.mimetype == "application/x-www-form-urlencoded":
         _check_utf8(request.get_data())
     form = [*request.form.items(multi=True)]
+    if any(name is None for name, _ in form):
+        raise UsageError("a part of the form has no name, expected that of a parameter")
     for name, value in form if request.mimetype == "multipart/form-data" else ():
         if "\ufffd" in f"{name}{value}":  # stands where bytes of a part could not be read
             raise _no_utf8(name)
@@ -176,7 +179,7 @@ def _check_utf8(encoded: bytes) -> None:
 
 def _is_utf8(encoded: bytes) -> bool:
     try:
-        unquote_to_bytes(encoded).decode()
+        _ESCAPED.sub(lambda run: bytes.fromhex(run[0].replace(b"%", b"").decode()), encoded).decode()
     except UnicodeDecodeError:
         return False
     return True
