@@ -27,6 +27,9 @@ _TEXTUAL = (
     "text/tab-separated-values",
     "text/xml",
 )
+_DECIDED = {"Accept-Ranges", "Content-Disposition", "Content-Encoding", "Content-Range"}
+"""Headers of responses that are files or answers, whose format has decided, or that are parts."""
+
 _PACKED = ("parquet",)
 """Formats that are compressed in themselves."""
 
@@ -58,14 +61,14 @@ def is_taken(request: flask.Request) -> bool:
 
 
 def finish(response: flask.Response) -> None:
-    """Compress a response that is whole, where it is worth it; one that streams has been looked after."""
+    """Compress a document, where it is worth it; an answer in some format has been looked after."""
     if (
         policy(archive().config) == "none"
         or response.is_streamed
         or response.direct_passthrough
         or response.status_code != 200
         or response.mimetype not in _TEXTUAL
-        or {"Content-Encoding", "Content-Range", "Accept-Ranges"} & set(response.headers.keys())
+        or _DECIDED & set(response.headers.keys())
         or len(response.get_data()) < SMALLEST_BYTES
     ):
         return
