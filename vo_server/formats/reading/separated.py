@@ -165,7 +165,7 @@ class _Stream:
 _GUESSES = (
     ("BOOLEAN", r"(?i)true|false"),
     ("BIGINT", r"[+-]?(?:0|[1-9][0-9]{0,18})"),
-    ("DOUBLE", r"(?i)[+-]?(?:(?:(?:0|[1-9][0-9]*)\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)"),
+    ("DOUBLE", r"(?i)[+-]?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)"),
     ("TIMESTAMP", r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?Z?"),
 )
 """Datatypes and what their values look like, the first that fits all of a block; a zero in front is of a code."""
@@ -225,13 +225,21 @@ class _Rows:
         return texts if self._dialect.is_quoted else _unescaped(texts)
 
     def _refuse(self, texts: pa.StringArray, field: Field, row: int, failure: UsageError) -> NoReturn:
-        """The same error, with the line of the first value that is none."""
-        for i in range(len(texts)):
-            try:
-                self._parsed(texts.slice(i, 1), field)
-            except UsageError as found:
-                raise UsageError(f"{found} in line {self._line(row + i)}") from None
-        raise failure
+        """The same error, with the line of the first value that is none: found by halving what has it."""
+        while len(texts) > 1:
+            middle = len(texts) // 2
+            earlier = self._failure(texts.slice(0, middle), field)
+            texts = texts.slice(0, middle) if earlier else texts.slice(middle)
+            row += 0 if earlier else middle
+            failure = earlier or self._failure(texts, field) or failure
+        raise UsageError(f"{failure} in line {self._line(row)}") from None
+
+    def _failure(self, texts: pa.StringArray, field: Field) -> UsageError | None:
+        try:
+            self._parsed(texts, field)
+        except UsageError as failure:
+            return failure
+        return None
 
     def _line(self, row: int) -> int:
         """The line on which a row ends, the first being 1; found by reading once more."""

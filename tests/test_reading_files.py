@@ -1,0 +1,384 @@
+"""Are FITS, Parquet, CSV, TSV and ECSV files read as astropy and pyarrow read them?"""
+
+import datetime
+import decimal
+import gzip
+import io
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from astropy.io import fits
+from astropy.io.votable import from_table
+from astropy.table import MaskedColumn, Table
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyarrow import parquet
+
+from datamodel.columns import Column, Rows
+from datamodel.errors import NotFoundError, UsageError
+from vo_server.formats import text
+from vo_server.formats.reading import Limits, open_table
+
+ASCII = st.text("abc XYZ,;\"'\\\t<&", max_size=6).map(str.strip)
+WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+SIGNED = {bits: st.integers(-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for bits in (16, 32, 64)}
+
+
+def read(content, format=None, **options):
+    """The reading, and its columns as Python has them."""
+    reading = open_table(io.BytesIO(content), format, **options)
+    parts = []
+    for batch in reading:
+        batch.validate(full=True)
+        assert batch.schema.types == [c.datatype.arrow for c in reading.columns]
+        parts.append(batch)
+    if not parts:
+        return reading, {c.name: [] for c in reading.columns}
+    return reading, pa.Table.from_batches(parts).to_pydict()
+
+
+def written(*hdus):
+    content = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(content)
+    return content.getvalue()
+
+
+def table_of(*columns, **header):
+    made = fits.BinTableHDU.from_columns([fits.Column(**c) for c in columns])
+    made.header.update(header)
+    return made
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            SIGNED[16], SIGNED[32], SIGNED[64], st.integers(0, 255), st.floats(width=32), st.floats(), ASCII,
+            st.booleans(),
+            st.lists(SIGNED[32], min_size=4, max_size=4), st.lists(st.floats(), max_size=5),
+            st.lists(st.booleans(), min_size=11, max_size=11),
+            st.integers(0, 2**16 - 1), st.integers(0, 2**32 - 1), st.integers(-128, 127), st.complex_numbers(width=64),
+        ),
+        min_size=1, max_size=5,
+    )
+)  # fmt: skip
+def test_every_form_of_fits_is_read_as_astropy_wrote_it(rows):
+    c = [list(v) for v in zip(*rows, strict=True)]
+    floats = np.empty(len(rows), dtype=object)
+    floats[:] = [np.array(v, "f8") for v in c[9]]
+    made = table_of(
+        {"name": "i", "format": "I", "array": np.array(c[0], "i2")},
+        {"name": "j", "format": "J", "array": np.array(c[1], "i4"), "unit": "mag"},
+        {"name": "k", "format": "K", "array": np.array(c[2], "i8")},
+        {"name": "b", "format": "B", "array": np.array(c[3], "u1")},
+        {"name": "e", "format": "E", "array": np.array(c[4], "f4")},
+        {"name": "d", "format": "D", "array": np.array(c[5], "f8")},
+        {"name": "a", "format": "8A", "array": np.array(c[6])},
+        {"name": "l", "format": "L", "array": np.array(c[7])},
+        {"name": "grid", "format": "4J", "dim": "(2,2)", "array": np.array(c[8], "i4").reshape(-1, 2, 2)},
+        {"name": "p", "format": "PD()", "array": floats},
+        {"name": "x", "format": "11X", "array": np.array(c[10])},
+        {"name": "u2", "format": "I", "bzero": 2**15, "array": np.array(c[11], "u2")},
+        {"name": "u4", "format": "J", "bzero": 2**31, "array": np.array(c[12], "u4")},
+        {"name": "i1", "format": "B", "bzero": -128, "array": np.array(c[13], "i1")},
+        {"name": "c", "format": "C", "array": np.array(c[14], "c8")},
+    )
+    reading, got = read(written(made))
+    assert reading.rows == len(rows)
+    names = ("i", "j", "k", "b", "e", "d", "a", "l", "grid", "p", "x", "u2", "u4", "i1")
+    expected = [
+        [v or None for v in values] if n == "a" else values for n, values in zip(names, c, strict=False)
+    ]
+    for name, values in zip(names, expected, strict=True):
+        assert repr(got[name]) == repr(values), name
+    assert np.array_equal([complex(*v) for v in got["c"]], np.array(c[14], "c8"), equal_nan=True)
+    types = {column.name: (column.type, column.votable_arraysize) for column in reading.columns}
+    assert types["grid"] == ("INTEGER[]", "2x2")
+    assert types["x"] == ("BIT[]", "11")
+    assert (types["u2"][0], types["u4"][0], types["i1"][0]) == ("INTEGER", "BIGINT", "SMALLINT")
+    assert (types["a"], types["p"]) == (("VARCHAR", "8"), ("DOUBLE[]", "*"))
+
+
+def test_scaled_and_missing_numbers_of_fits_are_what_they_mean():
+    made = table_of(
+        {"name": "n", "format": "J", "null": -99, "array": np.array([1, -99, 3])},
+        {"name": "s", "format": "I", "array": np.array([0, 1, 2], "i2")},
+        {"name": "empty", "format": "3A", "array": np.array(["a", "", "  b"])},
+    )
+    made.header["TSCAL2"], made.header["TZERO2"] = 0.5, 10.0
+    reading, got = read(written(made))
+    assert got == {"n": [1, None, 3], "s": [10.0, 10.5, 11.0], "empty": ["a", None, "  b"]}
+    assert reading.columns[1].type == "DOUBLE"
+
+
+def test_what_the_cards_say_of_a_column_is_kept():
+    made = table_of(
+        {"name": "RA", "format": "D", "unit": "deg", "array": np.array([1.0])},
+        EXTNAME="STARS",
+        TUCD1="pos.eq.ra;meta.main",
+        TUTYP1="a:b",
+        TCOMM1="right ascension",
+        AUTHOR="A. Author",
+    )
+    reading, _ = read(gzip.compress(written(made)))
+    (column,) = reading.columns
+    assert column == Column("RA", "DOUBLE", "deg", "pos.eq.ra;meta.main", "right ascension", "a:b")
+    assert (reading.name, reading.infos) == ("STARS", (("creator", "A. Author"),))
+
+
+def test_the_first_table_of_a_fits_file_is_read_wherever_it_is():
+    image = fits.ImageHDU(np.zeros((10, 10)))
+    first = table_of({"name": "a", "format": "J", "array": np.array([1])})
+    second = table_of({"name": "b", "format": "J", "array": np.array([2])})
+    assert read(written(image, first, second))[1] == {"a": [1]}
+    with pytest.raises(UsageError, match="no binary table"):
+        read(written(image))
+
+
+def test_the_votable_of_a_fits_plus_file_describes_its_columns():
+    table = Table({"x": [1, 2], "when": ["2003-02-14T01:02:03", "2004-01-01"]})
+    file = from_table(table)
+    told = file.get_first_table()
+    told.name, told.description = "stars", "some stars"
+    told.fields[0].ucd, told.fields[1].xtype = "meta.id", "timestamp"
+    file.to_xml(xml := io.BytesIO())
+    document = xml.getvalue().split(b"<DATA>")[0] + b"</TABLE></RESOURCE></VOTABLE>"
+    primary = fits.PrimaryHDU(np.frombuffer(document, "u1"))
+    primary.header["VOTMETA"] = True
+    content = io.BytesIO()
+    fits.HDUList([primary, fits.BinTableHDU(table)]).writeto(content)
+    reading, got = read(content.getvalue())
+    assert (reading.name, reading.description) == ("stars", "some stars")
+    assert [(c.type, c.ucd) for c in reading.columns] == [("BIGINT", "meta.id"), ("TIMESTAMP", None)]
+    assert got["when"] == ["2003-02-14T01:02:03.000000", "2004-01-01T00:00:00.000000"]
+
+
+def test_long_fits_tables_come_in_pieces():
+    n = 100_000
+    made = table_of(
+        {"name": "i", "format": "J", "array": np.arange(n, dtype="i4")},
+        {"name": "wide", "format": "20D", "array": np.zeros((n, 20))},
+    )
+    reading = open_table(io.BytesIO(written(made)))
+    sizes = [batch.num_rows for batch in reading]
+    assert (sum(sizes), max(sizes) < n) == (n, True)
+
+
+ARROW = {
+    "i1": (pa.int8(), "SMALLINT", [-128, None, 127]),
+    "u1": (pa.uint8(), "UNSIGNEDBYTE", [0, None, 255]),
+    "i2": (pa.int16(), "SMALLINT", [-(2**15), None, 2**15 - 1]),
+    "u2": (pa.uint16(), "INTEGER", [0, None, 2**16 - 1]),
+    "i4": (pa.int32(), "INTEGER", [-(2**31), None, 2**31 - 1]),
+    "u4": (pa.uint32(), "BIGINT", [0, None, 2**32 - 1]),
+    "i8": (pa.int64(), "BIGINT", [-(2**63), None, 2**63 - 1]),
+    "u8": (pa.uint64(), "BIGINT", [0, None, 2**63 - 1]),
+    "f4": (pa.float32(), "REAL", [0.5, None, math.inf]),
+    "f8": (pa.float64(), "DOUBLE", [0.1, None, -0.0]),
+    "flag": (pa.bool_(), "BOOLEAN", [True, None, False]),
+    "text": (pa.string(), "UNICODE", ["é", None, ""]),
+    "large": (pa.large_string(), "UNICODE", ["x", None, "y"]),
+    "coded": (pa.dictionary(pa.int32(), pa.string()), "UNICODE", ["x", None, "x"]),
+    "list": (pa.list_(pa.int64()), "BIGINT[]", [[1, 2], None, []]),
+    "pair": (pa.list_(pa.float64(), 2), "DOUBLE[]", [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]),
+    "words": (pa.list_(pa.string()), "UNICODE[]", [["a", "bcd"], None, []]),
+}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"compression": "zstd", "data_page_version": "2.0"}, {"use_dictionary": False, "row_group_size": 2}],
+)
+def test_every_type_of_parquet_is_read_as_it_was_written(options):
+    made = pa.table({name: pa.array(values, type) for name, (type, _, values) in ARROW.items()})
+    parquet.write_table(made, content := io.BytesIO(), **options)
+    reading, got = read(content.getvalue())
+    assert reading.rows == 3
+    assert [c.type for c in reading.columns] == [type for _, type, _ in ARROW.values()]
+    assert repr(got) == repr({name: values for name, (_, _, values) in ARROW.items()})
+    sizes = {c.name: c.votable_arraysize for c in reading.columns}
+    assert (sizes["list"], sizes["pair"], sizes["words"]) == ("*", "2", "3x*")
+
+
+def test_times_of_parquet_are_told_in_utc():
+    noon = datetime.datetime(2003, 2, 14, 12, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+    made = pa.table(
+        {
+            "zoned": pa.array([noon, None], pa.timestamp("us", tz="Europe/Berlin")),
+            "fine": pa.array([1_234_567_891, None], pa.timestamp("ns")),
+            "day": pa.array([datetime.date(2003, 2, 14), None]),
+        }
+    )
+    parquet.write_table(made, content := io.BytesIO())
+    _, got = read(content.getvalue())
+    assert got == {
+        "zoned": ["2003-02-14T11:00:00.000000", None],
+        "fine": ["1970-01-01T00:00:01.234567", None],
+        "day": ["2003-02-14T00:00:00.000000", None],
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (pa.array([decimal.Decimal("1.5")]), "decimal"),
+        (pa.array([{"a": 1}]), "struct"),
+        (pa.array([[[1], [2, 3]]]), "list<"),
+        (pa.array([datetime.time(1)]), "time64"),
+        (pa.array([2**64 - 1], pa.uint64()), "18446744073709551615"),
+    ],
+)
+def test_what_no_column_holds_is_refused_by_its_name(values, told):
+    parquet.write_table(pa.table({"x": values}), content := io.BytesIO())
+    with pytest.raises(UsageError, match=f"column 'x'.*{told}"):
+        read(content.getvalue())
+
+
+def test_the_votable_of_a_parquet_file_describes_its_columns(tmp_path):
+    table = Table({"ra": [1.5, 2.5], "name": ["x", "é"]})
+    told = {"unit": "deg", "ucd": "pos.eq.ra", "description": "", "utype": "a:b"}
+    path = tmp_path / "made.parquet"
+    table.write(path, format="parquet.votable", metadata={"ra": told, "name": dict.fromkeys(told, "")})
+    reading, got = read(path.read_bytes())
+    assert got == {"ra": [1.5, 2.5], "name": ["x", "é"]}
+    ra, name = reading.columns
+    assert (ra.type, ra.unit, ra.ucd, ra.utype, name.type) == ("DOUBLE", "deg", "pos.eq.ra", "a:b", "UNICODE")
+
+
+TABLE = Table(
+    {
+        "n": MaskedColumn([1, 2, 3], mask=[False, True, False], dtype="i4"),
+        "x": [0.1, np.nan, -np.inf],
+        "text": ["a b", 'say "é"', "c,d"],
+        "flag": [True, False, True],
+        "z": np.array([1 + 2j, 0, -1j]),
+        "grid": np.arange(12).reshape(3, 2, 2),
+        "byte": np.array([0, 1, 255], "u1"),
+    },
+    meta={"name": "stars", "creator": "A. Author"},
+)
+
+
+@pytest.mark.parametrize("delimiter", [" ", ","])
+def test_ecsv_of_astropy_is_read_with_all_that_it_says(delimiter):
+    table = TABLE.copy()
+    table["x"].unit, table["x"].description = "km / s", "a speed"
+    table.write(content := io.StringIO(), format="ascii.ecsv", delimiter=delimiter)
+    reading, got = read(content.getvalue().encode())
+    assert (got["n"], got["text"], got["flag"]) == ([1, None, 3], TABLE["text"].tolist(), [True, False, True])
+    assert (repr(got["x"]), got["byte"]) == ("[0.1, nan, -inf]", [0, 1, 255])
+    assert [complex(*v) for v in got["z"]] == TABLE["z"].tolist()
+    assert [np.reshape(v, (2, 2)).tolist() for v in got["grid"]] == TABLE["grid"].tolist()
+    columns = {c.name: c for c in reading.columns}
+    assert (columns["x"].unit, columns["x"].description) == ("km.s**-1", "a speed")
+    types = [columns[n].type for n in ("n", "byte", "grid", "z")]
+    assert types == ["INTEGER", "UNSIGNEDBYTE", "BIGINT[]", "DOUBLECOMPLEX"]
+    assert (reading.name, ("creator", "A. Author") in reading.infos) == ("stars", True)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.none() | WORDS, st.none() | SIGNED[64], st.none() | st.floats(allow_nan=False)),
+        min_size=1,
+        max_size=6,
+    )
+)
+@pytest.mark.parametrize(("write", "format"), [(text.csv, "csv"), (text.tsv, "tsv")], ids=["csv", "tsv"])
+def test_text_that_we_write_is_read_as_it_was(write, format, rows):
+    columns = (Column("word", "VARCHAR"), Column("n", "BIGINT"), Column("x", "DOUBLE"))
+    rows = [("word, word", 7, 0.5), *rows]
+    arrays = [pa.array(v, c.datatype.arrow) for v, c in zip(zip(*rows, strict=True), columns, strict=True)]
+    batch = pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
+    reading, got = read(b"".join(write(Rows(columns, iter([batch])))), format)
+    assert [c.type for c in reading.columns] == ["UNICODE", "BIGINT", "DOUBLE"]
+    empty = None if format == "tsv" else ""
+    assert got["word"] == [empty if word == "" else word for word, _, _ in rows]
+    assert (got["n"], got["x"]) == ([n for _, n, _ in rows], [x for _, _, x in rows])
+
+
+@pytest.mark.parametrize(
+    ("cells", "type", "values"),
+    [
+        ("1\n2\n", "BIGINT", [1, 2]),
+        ("1\n2.5\n", "DOUBLE", [1.0, 2.5]),
+        ("1e3\n-.5\n", "DOUBLE", [1000.0, -0.5]),
+        ("007\n1\n", "UNICODE", ["007", "1"]),
+        ("99999999999999999999\n1\n", "DOUBLE", [1e20, 1.0]),
+        ("true\nFALSE\n", "BOOLEAN", [True, False]),
+        ("1\n\"\"\n2\n", "UNICODE", ["1", "", "2"]),
+        ("2003-02-14T01:02:03Z\n", "TIMESTAMP", ["2003-02-14T01:02:03.000000"]),
+        ("2003-02-30T01:02:03\n", "UNICODE", ["2003-02-30T01:02:03"]),
+        ("2003-02-14\n", "UNICODE", ["2003-02-14"]),
+        ("a\n1\n", "UNICODE", ["a", "1"]),
+        ('"a\nb"\n"say ""x"""\n', "UNICODE", ["a\nb", 'say "x"']),
+        ("", "UNICODE", []),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_csv_without_datatypes_gets_the_narrowest_that_fits_all(cells, type, values, end):
+    content = ("\ufeffx\n" + cells).replace("\n", end).encode()
+    reading, got = read(content, "csv")
+    expected = [v.replace("\n", end) if isinstance(v, str) else v for v in values]
+    assert (reading.columns[0].type, got["x"]) == (type, expected)
+
+
+def test_a_later_value_that_does_not_fit_is_named_with_its_line():
+    lines = "a,b\n" + f'1,"{"x" * 50}\ny"\n' * 30_000 + "oops,z\n1,z\n"
+    with pytest.raises(UsageError, match=r"column 'a': expected a whole number .*'oops' in line 60002"):
+        read(lines.encode())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "empty"),
+        (b"\n\n", "empty"),
+        (b"a,a\n1,2\n", "two columns have the name 'a'"),
+        (b"a,b\n1,2,3\n", "Expected 2 columns, got 3"),
+        (b"a,b\n\xff\xfe,1\n", "cannot be read"),
+    ],
+)
+def test_text_that_is_no_table_is_refused(content, told):
+    with pytest.raises(UsageError, match=told):
+        read(content, "csv")
+
+
+def test_the_format_is_told_by_the_content_and_a_path_will_do(tmp_path):
+    parquet.write_table(pa.table({"x": [1]}), packed := io.BytesIO())
+    contents = {
+        "votable": b"<VOTABLE><RESOURCE><TABLE><FIELD name='x' datatype='long'/></TABLE></RESOURCE></VOTABLE>",
+        "fits": written(table_of({"name": "x", "format": "K", "array": np.array([1])})),
+        "parquet": packed.getvalue(),
+        "csv": b"x,y\n1,2\n",
+        "tsv": b"x\ty\n1\t2\n",
+    }  # fmt: skip
+    for name, content in contents.items():
+        path = tmp_path / name
+        path.write_bytes(content if name == "fits" else gzip.compress(content))
+        with open_table(path) as reading:
+            assert (reading.columns[0].name, reading.columns[0].type) == ("x", "BIGINT")
+    with pytest.raises(
+        UsageError, match=r"no format 'fit'; did you mean 'fits'\? expected one of votable, fits"
+    ):
+        open_table(tmp_path / "fits", "fit")
+    with pytest.raises(NotFoundError, match="there is no file"):
+        open_table(tmp_path / "nothing")
+
+
+def test_a_file_that_cannot_be_rewound_is_read_all_the_same():
+    class Pipe(io.BytesIO):
+        def seekable(self):
+            return False
+
+    with open_table(Pipe(b"a,b\n1,2\n")) as reading:
+        assert [b.to_pydict() for b in reading] == [{"a": [1], "b": [2]}]
+
+
+def test_columns_and_rows_beyond_what_is_allowed_are_refused():
+    with pytest.raises(UsageError, match="3 columns; 2 are allowed"):
+        read(b"a,b,c\n1,2,3\n", limits=Limits(columns=2))
+    with pytest.raises(UsageError, match="more than the 1 rows"):
+        read(b"a,b\n1,2\n1,2\n", limits=Limits(rows=1))
