@@ -81,9 +81,9 @@ def test_the_place_of_the_examples_is_one_where_the_archive_has_looked(
     update_tap_schema(observatory, tables(observatory.config))
     first = min(RawScienceFrame.select_all(), key=lambda raw: raw.object_id)
     (cone,) = [each for each in examples(observatory, ANONYMOUS) if each.id == "bright-stars"]
-    assert f"CIRCLE({round(first.ra, 4)}, {round(first.dec, 4)}, 1.0)" in cone.query
+    assert f"CIRCLE('ICRS', {round(first.ra, 4)}, {round(first.dec, 4)}, 1.0)" in cone.query
     (cone,) = [each for each in examples(empty, ANONYMOUS) if each.id == "bright-stars"]
-    assert f"CIRCLE({H_PERSEI[0]}, {H_PERSEI[1]}, 1.0)" in cone.query
+    assert f"CIRCLE('ICRS', {H_PERSEI[0]}, {H_PERSEI[1]}, 1.0)" in cone.query
 
 
 def test_an_example_is_shown_only_where_its_tables_are(
