@@ -204,13 +204,14 @@ def add(archive: Archive, new: Job, fill: Callable[[Path], None] = lambda folder
     config = archive.config
     lock = archive.database.facts.lock_schema
     try:
+        with archive.database.read() as connection:
+            _refuse_too_many_kept(connection, new, config.jobs_kept_per_caller)
         folder_of(archive, new.id).mkdir(parents=True)
         fill(folder_of(archive, new.id))
         with archive.database.write() as connection:
             if lock:
                 connection.exec_driver_sql(lock)  # counting and adding are one step
             _refuse_too_many(connection, new.who, config.jobs_waiting_per_caller, config.jobs_waiting)
-            _refuse_too_many_kept(connection, new, config.jobs_kept_per_caller)
             connection.execute(sa.insert(job).values(**_row(new)))
     except BaseException:
         shutil.rmtree(folder_of(archive, new.id), ignore_errors=True)
@@ -377,8 +378,7 @@ def _refuse_too_many(connection: sa.Connection, who: str, per_caller: int, toget
 
 def _refuse_too_many_kept(connection: sa.Connection, new: Job, bound: int) -> None:
     kept = sa.select(job.c.created).where(job.c.service == new.service, job.c.who == new.who)
-    last = kept.order_by(job.c.created.desc(), job.c.id.desc()).limit(1).offset(bound - 1)
-    if connection.scalar(last) is not None:
+    if connection.scalar(kept.limit(1).offset(bound - 1)) is not None:
         raise BusyError(
             f"{bound} jobs are kept for one caller, and there are as many; delete some", RETRY_AFTER_S
         )

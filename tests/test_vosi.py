@@ -127,7 +127,8 @@ def test_a_client_reads_what_tap_can_do(client: FlaskClient, complete: Archive) 
     assert tap.outputlimit.default.content == complete.config.maxrec
     assert tap.outputlimit.hard.content == complete.config.maxrec_limit
     assert tap.outputlimit.hard.unit == "row"
-    assert tap.executionduration.hard == complete.config.query_seconds
+    assert tap.executionduration.hard == complete.config.job_seconds_limit
+    assert tap.retentionperiod.default == complete.config.job_days * 86400
     assert [m.ivo_id for m in tap.datamodels] == ["ivo://ivoa.net/std/ObsCore#core-1.1"]
     assert tap.outputlimit.default.unit == "row"
     upload = "ivo://ivoa.net/std/TAPRegExt#upload-"

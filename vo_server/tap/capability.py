@@ -35,8 +35,9 @@ def table_access(tap_url: str, config: Config) -> Element:
             child(output, "alias", alias)
     for method in UPLOAD_METHODS:
         child(made, "uploadMethod", **{"ivo-id": f"ivo://ivoa.net/std/TAPRegExt#upload-{method}"})
-    seconds = str(max(1, int(config.query_seconds)))
-    _add_limits(child(made, "executionDuration"), seconds, seconds)
+    kept = (str(round(days * 86400)) for days in (config.job_days, config.job_days_limit))
+    _add_limits(child(made, "retentionPeriod"), *kept)
+    _add_limits(child(made, "executionDuration"), str(config.job_seconds), str(config.job_seconds_limit))
     default = min(config.maxrec, config.maxrec_limit)
     _add_limits(child(made, "outputLimit"), str(default), str(config.maxrec_limit), unit="row")
     most = str(config.upload_bytes)

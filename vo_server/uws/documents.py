@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 import flask
 
@@ -16,6 +17,7 @@ _NAMESPACES = (
     ' xmlns:xlink="http://www.w3.org/1999/xlink"'
     ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 )
+_AT_A_TIME = 500
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -86,18 +88,19 @@ def atom(value: str) -> flask.Response:
 
 def _jobs(found: Iterable[Listed], url: str) -> Iterator[bytes]:
     yield f'{_HEAD}<uws:jobs{_NAMESPACES} version="{VERSION}">\n'.encode()
-    for each in found:
-        yield _jobref(each, url).encode()
+    waiting, place = iter(found), attributes(x=f"{url}/")[4:-1]
+    while some := list(islice(waiting, _AT_A_TIME)):
+        yield "".join(_jobref(each, place) for each in some).encode()
     yield b"</uws:jobs>\n"
 
 
-def _jobref(each: Listed, url: str) -> str:
+def _jobref(each: Listed, place: str) -> str:
+    """One line; `place` is the escaped URL of the list, with a slash. Identifiers and phases are plain words."""
     run = element("uws:runId", each.run_id) if each.run_id else ""
-    link = {"xlink:type": "simple", "xlink:href": f"{url}/{each.id}"}
     return (
-        f"<uws:jobref{attributes(id=each.id, **link)}>{element('uws:phase', each.phase)}{run}"
-        f"{_or_nil('uws:ownerId', each.owner or '')}"
-        f"{element('uws:creationTime', instant(each.created))}</uws:jobref>\n"
+        f'<uws:jobref id="{each.id}" xlink:type="simple" xlink:href="{place}{each.id}">'
+        f"<uws:phase>{each.phase}</uws:phase>{run}{_or_nil('uws:ownerId', each.owner or '')}"
+        f"<uws:creationTime>{instant(each.created)}</uws:creationTime></uws:jobref>\n"
     )
 
 
