@@ -81,9 +81,10 @@ def _files(folder: Path) -> list[Path]:
 
 
 def announce(config: Config, base_url: str) -> None:
-    """Print where the archive is, three queries to try, and that it is ready."""
-    with session_of(config):
+    """Print where the archive is, some queries to try, and that it is ready."""
+    with session_of(config) as session:
         steps = first_steps()
+        there = {catalogue.name for catalogue in listed(session.archive)}
     print(f"\n{config.title} is at {base_url}/\n")
     print("Find reduced frames around h Persei; none of them need be made yet:")
     print(f"  curl -s '{base_url}{steps.find}'")
@@ -91,9 +92,8 @@ def announce(config: Config, base_url: str) -> None:
     print(f"  curl -s -f -o sources.fits {base_url}{steps.make}")
     print("Ask for the brightest of its stars:")
     print(f"  curl -s {base_url}/tap/sync -d LANG=ADQL -d FORMAT=csv --data-urlencode 'QUERY={steps.ask}'")
-    print(
-        "Ask catalogues of the whole sky, gaia.bright and hipparcos.main, for the nearest of the bright stars:"
-    )
-    print(f"  curl -s {base_url}/tap/sync -d LANG=ADQL -d FORMAT=csv --data-urlencode 'QUERY={PLEIADES}'")
+    if {GAIA, HIPPARCOS} <= there:
+        print(f"Ask a catalogue of the whole sky, {HIPPARCOS} or {GAIA}, for the Pleiades:")
+        print(f"  curl -s {base_url}/tap/sync -d LANG=ADQL -d FORMAT=csv --data-urlencode 'QUERY={PLEIADES}'")
     print("\nReal stars: Gaia, ESA/Gaia/DPAC, CC BY-SA 3.0 IGO.  Ctrl-C ends.\n")
     print("Ready", flush=True)
