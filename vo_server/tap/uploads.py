@@ -80,6 +80,7 @@ class Uploaded:
             number, SCHEMA, upload.name, reading.columns, reading.description or ""
         )
         self._reading = reading
+        _check_addressable(self._temporary)
 
     @property
     def table(self) -> Table:
@@ -103,7 +104,11 @@ class Uploaded:
         QueryTimeoutError
             Nobody wants the answer any more.
         """
-        temporary.load(connection, self._temporary, map(allowance.take, self._reading))
+        temporary.load(connection, self._temporary, map(allowance.take, self._batches()))
+
+    def _batches(self) -> Iterator[pa.RecordBatch]:
+        with _naming(self.table.full_name):
+            yield from self._reading
 
 
 @dataclass
@@ -203,6 +208,16 @@ def load(uploaded: Sequence[Uploaded], allowance: Allowance, connection: sa.Conn
         each.load(connection, allowance)
 
 
+def _check_addressable(made: temporary.Temporary) -> None:
+    """Refuse names that the SQL of a query could not tell apart or would cut off."""
+    for name, column in made.sql.c.items():
+        if name != column.name:
+            raise UsageError(
+                f"column {shown(name)} of table {made.table.full_name} differs from another in case alone, "
+                "or has more than 63 bytes; expected another name"
+            )
+
+
 def _pair(text: str, folder: Path) -> Upload:
     pair = _PAIR.fullmatch(text)
     if pair is None:
@@ -242,10 +257,17 @@ def _spend(budget: int, limit: int, size: int) -> int:
 def _reading(part: Part, upload: Upload, config: Config) -> Reading:
     """The table in a part, as far as its columns."""
     limits = Limits(rows=config.upload_rows, file_bytes=config.upload_bytes, columns=temporary.MAX_COLUMNS)
-    try:
+    with _naming(f"{SCHEMA}.{upload.name}"):
         return open_table(part.path, _format(part), limits)
+
+
+@contextmanager
+def _naming(table: str) -> Iterator[None]:
+    """Say which table it is that cannot be read."""
+    try:
+        yield
     except UsageError as error:
-        raise UsageError(f"table {SCHEMA}.{upload.name}: {error}") from None
+        raise UsageError(f"table {table}: {error}") from None
 
 
 def _format(part: Part) -> str | None:
