@@ -137,6 +137,8 @@ class Table:
     origin
         Where the rows come from: name and value of each item of the note on data origin (DataOrigin 1.1
         section 5.2), such as ``creator``, ``citation``, ``rights_uri``; a name may come several times.
+    rows
+        About how many there are, where that is known; a crossmatch searches the larger table.
     """
 
     schema: str
@@ -150,6 +152,7 @@ class Table:
     point: PointIndex | None = None
     region: RegionIndex | None = None
     origin: tuple[tuple[str, str], ...] = ()
+    rows: int | None = None
 
     @property
     def full_name(self) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from datamodel import sql
+from datamodel.near_cells import width
 from datamodel.sql import Sql
 
 
@@ -36,6 +37,12 @@ class Speech:
         Written with ``{value}``: the text of a value, by datatype; of those not listed, what CAST gives.
     every_row
         What LIMIT says for no limit.
+    place
+        Written with ``{text}`` and ``{part}``: where in a text another one begins, from 1; 0 if nowhere.
+    rows_joined
+        Written with ``{value}`` and ``{delimiter}``: an aggregate, all texts that are not NULL.
+    near
+        Written with ``{value}``, ``{column}``, ``{table}``, ``{pixel}``, ``{order}`` and ``{last}``: see `is_near`.
     """
 
     name: str
@@ -52,6 +59,9 @@ class Speech:
     parse: str
     show: dict[str, str]
     every_row: str
+    place: str
+    rows_joined: str
+    near: str
 
     def type_name(self, datatype: str) -> str:
         """What a datatype is called in a CAST."""
@@ -105,6 +115,32 @@ class Speech:
         form = self.show.get(datatype, "CAST({value} AS TEXT)")
         return Sql(form.format(value=value.text))
 
+    def is_near(self, value: Sql, column: str, table: str, pixel: Sql, order: int) -> Sql:
+        """Whether a row is in a cell near a position, found by an index on the row's order-29 number.
+
+        Parameters
+        ----------
+        value
+            The row's order-29 number.
+        column, table
+            Where it is from: the column's name, and what to select from to see the table's rows once more.
+        pixel
+            The position's order-29 number, from another table.
+        order
+            From `datamodel.near_cells.order_near`.
+        """
+        parts = {"column": sql.name(column), "table": table, "last": width(order) - 1, "order": order}
+        text = self.near.format(value=sql.at_least(value, sql.CONCATENATION), pixel=pixel.text, **parts)
+        return Sql(text, sql.COMPARISON)
+
+    def place_in(self, value: Sql, part: Sql) -> Sql:
+        """Where in a text another one begins, counted from 1; 0 if nowhere."""
+        return Sql(self.place.format(text=value.text, part=part.text))
+
+    def joined_rows(self, value: Sql, delimiter: Sql) -> Sql:
+        """An aggregate: all texts of a group that are not NULL, as they come."""
+        return Sql(self.rows_joined.format(value=value.text, delimiter=delimiter.text))
+
     def ordered(self, value: Sql, *, descending: bool) -> str:
         """A term of ORDER BY; NULL is last either way."""
         return f"{value.text}{' DESC' if descending else ''} NULLS LAST"
@@ -144,6 +180,12 @@ SPEECHES: dict[str, Speech] = {
             "TIMESTAMP": "{value}",
         },
         every_row="-1",
+        place="instr({text}, {part})",
+        rows_joined="group_concat({value}, {delimiter})",
+        near=(
+            "{value} IN (SELECT s.{column} FROM json_each(vo_near_cells({pixel}, {order})) AS k "
+            "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k.value AND k.value + {last})"
+        ),
     ),
     "postgresql": Speech(
         name="postgresql",
@@ -163,5 +205,11 @@ SPEECHES: dict[str, Speech] = {
             "TIMESTAMP": """to_char({value}, 'YYYY-MM-DD"T"HH24:MI:SS.US')""",
         },
         every_row="ALL",
+        place="strpos({text}, {part})",
+        rows_joined="string_agg({value}, {delimiter})",
+        near=(
+            "{value} = ANY (ARRAY(SELECT s.{column} FROM vo_near_cells({pixel}, {order}) AS k "
+            "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k AND k + {last}))"
+        ),
     ),
 }

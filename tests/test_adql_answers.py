@@ -16,6 +16,8 @@ from datamodel.columns import Column, PointIndex, Table
 from datamodel.context import ANONYMOUS
 from datamodel.database import Database
 from datamodel.datatypes import Timestamp
+from datamodel.functions import install
+from datamodel.own_functions import FUNCTIONS
 from datamodel.sky import hpx29
 from datamodel.speech import SPEECHES
 from vo_server.tap.adql.catalogue import Catalogue
@@ -38,7 +40,7 @@ STARS = sa.Table(
     sa.Column("seen", Timestamp),
     sa.Column("bright", sa.Boolean),
     sa.Column("plate", sa.Integer),
-    sa.Column("hpx29", sa.BigInteger),
+    sa.Column("hpx29", sa.BigInteger, index=True),
 )
 PLATES = sa.Table(
     "plates_stored", METADATA, sa.Column("plate", sa.Integer), sa.Column("label", sa.Text), schema=None
@@ -49,7 +51,7 @@ SKY = sa.Table(
     sa.Column("id", sa.BigInteger, primary_key=True),
     sa.Column("ra", sa.Double(53)),
     sa.Column("dec", sa.Double(53)),
-    sa.Column("hpx29", sa.BigInteger),
+    sa.Column("hpx29", sa.BigInteger, index=True),
 )
 CATALOGUE = Catalogue(
     [
@@ -97,6 +99,8 @@ _STAR_ROWS = [
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     METADATA.create_all(database.engine)
+    with database.write() as connection:
+        install(connection, FUNCTIONS)
     names = [c.name for c in STARS.columns]
     rows = [dict(zip(names, (*row, _pixel(row[2], row[3])), strict=True)) for row in _STAR_ROWS]
     plates = [{"plate": p, "label": t} for p, t in ((10, "north"), (20, "south"), (30, "empty"))]

@@ -78,8 +78,8 @@ def test_both_databases_find_the_same_cells(archive: Archive) -> None:
     ra, dec = _centres(100)
     pixels = np.asarray(hpx29(ra, dec)).astype("i8").tolist()
     texts = {
-        "sqlite": "SELECT value FROM json_each(vo_near_cells({}, {}))",
-        "postgresql": "SELECT vo_near_cells({}, {})",
+        "sqlite": "value FROM json_each(vo_near_cells({}, {}))",
+        "postgresql": "vo_near_cells({}, {})",
     }
     text = texts[archive.database.speech.name]
     with archive.database.read() as connection:

@@ -66,9 +66,13 @@ def compared(node: Comparison, left: Value, right: Value, speech: Speech) -> Val
     AdqlError
         The types cannot be compared.
     """
-    geometric = _geometric(node.operator, left, right) or _geometric(_MIRRORED[node.operator], right, left)
+    mirrored = _MIRRORED[node.operator]
+    geometric = _geometric(node.operator, left, right, speech) or _geometric(mirrored, right, left, speech)
     if geometric is not None:
-        return condition(node.at, geometric[0], node.operator, [left, right], geometric[1])
+        truth, plain, negated = geometric
+        if negated:
+            return condition(node.at, plain, node.operator, [left, right], negated)
+        return condition(node.at, truth, node.operator, [left, right]).but(plain=plain)
     left, right = pair(node.at, left, right, speech, ordered=node.operator not in ("=", "<>"))
     truth = _UNKNOWN
     if right.kind != "null" and left.kind != "null":
@@ -79,12 +83,19 @@ def compared(node: Comparison, left: Value, right: Value, speech: Speech) -> Val
 _UNKNOWN = sql.cast(sql.NULL, "BOOLEAN")
 
 
-def _geometric(sign: str, left: Value, right: Value) -> tuple[Sql, bool] | None:
-    """``CONTAINS(...) = 1`` and ``DISTANCE(...) < r``, which an index may answer; and whether to negate."""
+def _geometric(sign: str, left: Value, right: Value, speech: Speech) -> tuple[Sql, Sql, bool] | None:
+    """``CONTAINS(...) = 1`` and ``DISTANCE(...) < r``, which an index may answer.
+
+    Returns
+    -------
+    tuple or None
+        The condition with and without the index, and whether to negate it.
+    """
     if left.truth is not None and sign in ("=", "<>") and right.number in (0.0, 1.0):
-        return left.truth, (right.number == 1.0) != (sign == "=")
+        return left.truth, left.plain or left.truth, (right.number == 1.0) != (sign == "=")
     if left.ends is not None and sign in ("<", "<=") and right.kind == "number" and _is_radius(right):
-        return shapes.nearer(left.at, *left.ends, right, strictly=sign == "<"), False
+        truth, plain = shapes.nearer(left.at, *left.ends, right, speech, strictly=sign == "<")
+        return truth, plain, False
     return None
 
 

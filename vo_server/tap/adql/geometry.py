@@ -12,7 +12,7 @@ from datamodel.sql import Sql
 from vo_server.tap.adql import arities, shapes
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.functions import require
-from vo_server.tap.adql.shapes import Circle, Point, Polygon, Region, Shape
+from vo_server.tap.adql.shapes import Circle, Point, Polygon, Region, Shape, Test
 from vo_server.tap.adql.tree import Call
 from vo_server.tap.adql.types import described, double, literal
 from vo_server.tap.adql.values import INTEGER, Value, derived
@@ -31,6 +31,8 @@ def called(call: Call, arguments: list[Value], speech: Speech) -> Value:
     if arities.coordinates(call)[0] is not None:
         _check_frame(arguments[0])
         arguments = arguments[1:]
+    if call.name in _RELATIONS:
+        return _RELATIONS[call.name](call, arguments, speech)
     return _CALLS[call.name](call, arguments)
 
 
@@ -122,11 +124,11 @@ def _box(call: Call, arguments: list[Value]) -> Value:
     return _made(call, Polygon(vertices), "POLYGON")
 
 
-def _related(test: Callable[[Position, Shape, Shape], Sql]) -> Callable[[Call, list[Value]], Value]:
-    def related(call: Call, arguments: list[Value]) -> Value:
-        truth = test(call.at, shape_of(arguments[0]), shape_of(arguments[1]))
-        value = derived(call.at, partial(_as_number, truth), INTEGER, call.name, arguments, 2)
-        value.truth = truth
+def _related(test: Callable[[Position, Shape, Shape, Speech], Test]) -> Callable[..., Value]:
+    def related(call: Call, arguments: list[Value], speech: Speech) -> Value:
+        truth, plain = test(call.at, shape_of(arguments[0]), shape_of(arguments[1]), speech)
+        value = derived(call.at, partial(_as_number, plain), INTEGER, call.name, arguments, 2)
+        value.truth, value.plain = truth, plain
         return value
 
     return related
@@ -192,8 +194,6 @@ _CALLS: dict[str, Callable[[Call, list[Value]], Value]] = {
     "CIRCLE": _circle,
     "POLYGON": _polygon,
     "BOX": _box,
-    "CONTAINS": _related(shapes.contains),
-    "INTERSECTS": _related(shapes.intersects),
     "DISTANCE": _distance,
     "COORD1": _coordinate(0),
     "COORD2": _coordinate(1),
@@ -203,7 +203,12 @@ _CALLS: dict[str, Callable[[Call, list[Value]], Value]] = {
     "REGION": _region,
 }
 
-NAMES = frozenset(_CALLS)
+_RELATIONS: dict[str, Callable[[Call, list[Value], Speech], Value]] = {
+    "CONTAINS": _related(shapes.contains),
+    "INTERSECTS": _related(shapes.intersects),
+}
+
+NAMES = frozenset([*_CALLS, *_RELATIONS])
 """The functions that are called here."""
 
 OFFERED = tuple(sorted(NAMES - {"REGION"}))

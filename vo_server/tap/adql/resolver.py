@@ -8,7 +8,7 @@ from datamodel import sql
 from datamodel.columns import Column
 from datamodel.speech import Speech
 from datamodel.sql import Sql, call
-from vo_server.tap.adql import casts, functions, geometry, healpix, tree
+from vo_server.tap.adql import casts, functions, geometry, tree
 from vo_server.tap.adql.comparisons import compared, condition, pair
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.scope import Scope
@@ -22,7 +22,8 @@ from vo_server.tap.adql.types import (
     sum_unit,
     with_statistic,
 )
-from vo_server.tap.adql.values import TEXT, Value, derived
+from vo_server.tap.adql.udf import Udfs
+from vo_server.tap.adql.values import ANY_TABLE, TEXT, Value, derived
 
 if TYPE_CHECKING:
     from vo_server.tap.adql.statements import Answer
@@ -42,6 +43,8 @@ class Resolver:
         Gives meaning to a query inside an expression.
     speech
         How the database writes what SQL leaves open.
+    udfs
+        The functions that are no part of ADQL.
     place
         What the expression is part of, where aggregates have no meaning: ``WHERE``, ``ON``, ``GROUP BY``; or empty.
     """
@@ -51,11 +54,13 @@ class Resolver:
         scope: Scope,
         answer: "Callable[[tree.Query, Scope], Answer]",
         speech: Speech,
+        udfs: Udfs,
         place: str = "",
     ) -> None:
         self.scope = scope
         self.answer = answer
         self.speech = speech
+        self.udfs = udfs
         self.place = place
 
     def value(self, node: tree.Node) -> Value:
@@ -113,8 +118,8 @@ class Resolver:
         arguments = [self.value(a) for a in node.arguments]
         if node.name in geometry.NAMES:
             return geometry.called(node, arguments, self.speech)
-        if node.name == healpix.NAME:
-            return healpix.called(node, arguments, self.speech)
+        if node.name in self.udfs.forms:
+            return self.udfs.called(node, arguments, self.speech, self.place)
         return functions.called(node, arguments, self.speech)
 
     def _cast(self, node: tree.CastTo) -> Value:
@@ -192,20 +197,18 @@ class Resolver:
 
     def _not(self, node: tree.Not) -> Value:
         inner = self.value(node.condition)
-        return condition(node.at, inner.sql, "NOT", [inner], True)
+        return condition(node.at, inner.plain or inner.sql, "NOT", [inner], True)
 
     def _every(self, node: tree.Every) -> Value:
-        parts = [self.value(c) for c in node.conditions]
-        return condition(node.at, sql.all_of(*[p.sql for p in parts]), "AND", parts)
+        return _joined(node, sql.all_of, "AND", [self.value(c) for c in node.conditions])
 
     def _some(self, node: tree.Some) -> Value:
-        parts = [self.value(c) for c in node.conditions]
-        return condition(node.at, sql.any_of(*[p.sql for p in parts]), "OR", parts)
+        return _joined(node, sql.any_of, "OR", [self.value(c) for c in node.conditions])
 
     def _subquery(self, node: tree.Subquery) -> Value:
         answer = self._one_column(node.query, "a value")
         column = replace(answer.columns[0], principal=False, indexed=False, std=False)
-        return Value(node.at, sql.subquery(answer.text), column, object())
+        return Value(node.at, sql.subquery(answer.text), column, object(), aliases=ANY_TABLE)
 
     def _one_column(self, query: tree.Query, what: str) -> "Answer":
         answer = self.answer(query, self.scope)
@@ -232,6 +235,13 @@ class Resolver:
         tree.Some: _some,
         tree.Subquery: _subquery,
     }
+
+
+def _joined(node: tree.Every | tree.Some, join: Callable[..., Sql], what: str, parts: list[Value]) -> Value:
+    made = condition(node.at, join(*[p.sql for p in parts]), what, parts)
+    if any(p.plain for p in parts):
+        made.plain = join(*[p.plain or p.sql for p in parts])
+    return made
 
 
 def _product(operator: str, left: Value, right: Value) -> str | None:

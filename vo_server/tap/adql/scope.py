@@ -62,8 +62,14 @@ class Source:
             column,
             ("column", self.alias, index, column.name),
             loose=frozenset((f"{self.names[-1]}.{column.name}",)),
+            aliases=self.own,
             origin=(self, column.name),
         )
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        """The alias alone."""
+        return frozenset((self.alias,))
 
     @cached_property
     def values(self) -> list[Value]:

@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodel import point_tests, region_tests, sky, sql
-from datamodel.columns import RegionIndex
+from datamodel.columns import PointIndex, RegionIndex
 from datamodel.errors import UsageError
+from datamodel.near_cells import order_near
+from datamodel.speech import Speech
 from datamodel.sql import Sql
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.scope import Source
 from vo_server.tap.adql.types import double
-from vo_server.tap.adql.values import Value
+from vo_server.tap.adql.values import ANY_TABLE, Value
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ class Region:
 
 Shape = Point | Circle | Polygon | Region
 
+Test = tuple[Sql, Sql]
+"""A condition as an index answers it, and without the index."""
+
 
 def parts(shape: Shape) -> list[Value]:
     """The numbers that a shape is made of, in DALI's order."""
@@ -76,7 +81,7 @@ def separation(a: Point, b: Point) -> Sql:
     return point_tests.distance_sql(double(a.ra), double(a.dec), double(b.ra), double(b.dec))
 
 
-def contains(at: Position, inner: Shape, outer: Shape) -> Sql:
+def contains(at: Position, inner: Shape, outer: Shape, speech: Speech) -> Test:
     """The condition for all of `inner` to lie within `outer`.
 
     Raises
@@ -84,10 +89,10 @@ def contains(at: Position, inner: Shape, outer: Shape) -> Sql:
     AdqlError
         There is no test for these two.
     """
-    return _looked_up(at, "CONTAINS", _CONTAINS, inner, outer)
+    return _looked_up(at, "CONTAINS", _CONTAINS, inner, outer, speech)
 
 
-def intersects(at: Position, one: Shape, other: Shape) -> Sql:
+def intersects(at: Position, one: Shape, other: Shape, speech: Speech) -> Test:
     """The condition for two shapes to have a point in common.
 
     Raises
@@ -95,33 +100,66 @@ def intersects(at: Position, one: Shape, other: Shape) -> Sql:
     AdqlError
         There is no test for these two.
     """
-    if (type(one), type(other)) not in _INTERSECTS:
+    kinds = type(one), type(other)
+    if kinds != (Point, Circle) and kinds not in _INTERSECTS:
         one, other = other, one
-    return _looked_up(at, "INTERSECTS", _INTERSECTS, one, other)
+    return _looked_up(at, "INTERSECTS", _INTERSECTS, one, other, speech)
 
 
-def _looked_up(at: Position, name: str, tests: dict[Any, Callable[..., Sql]], a: Shape, b: Shape) -> Sql:
+def _looked_up(
+    at: Position, name: str, tests: dict[Any, Callable[..., Sql]], a: Shape, b: Shape, speech: Speech
+) -> Test:
+    if isinstance(a, Point) and isinstance(b, Circle):
+        return nearer(at, a, b.centre, b.radius, speech, strictly=False)
     test = tests.get((type(a), type(b)))
     if test is None:
         kinds = f"a {type(a).__name__.lower()} and a {type(b).__name__.lower()}"
         raise AdqlError(at, f"{name} of {kinds} is not offered")
-    return test(at, a, b)
+    truth = test(at, a, b)
+    return truth, truth
 
 
-def _point_in_circle(at: Position, point: Point, circle: Circle) -> Sql:
-    return nearer(at, point, circle.centre, circle.radius, strictly=False)
-
-
-def nearer(at: Position, a: Point, b: Point, radius: Value, *, strictly: bool) -> Sql:
+def nearer(at: Position, a: Point, b: Point, radius: Value, speech: Speech, *, strictly: bool) -> Test:
     """The condition for two points to be closer than `radius` degrees, through the index if there is one."""
     for moving, fixed in ((a, b), (b, a)):
         shape = _circle(at, fixed, radius)
         columns = indexed(moving)
         if shape is not None and columns is not None:
             found = point_tests.inside(shape, *columns)
-            return sql.all_of(found, separation(a, b) < double(radius)) if strictly else found
+            exact = sql.all_of(found, separation(a, b) < double(radius)) if strictly else found
+            return exact, exact
     distance, limit = separation(a, b), double(radius)
-    return distance < limit if strictly else distance <= limit
+    exact = distance < limit if strictly else distance <= limit
+    return _through_cells(a, b, radius.number, exact, speech), exact
+
+
+def _through_cells(a: Point, b: Point, radius_deg: float | None, exact: Sql, speech: Speech) -> Sql:
+    """A crossmatch: the rows of the larger table are found by the cells near each row of the other."""
+    order = None if radius_deg is None or not 0.0 <= radius_deg <= 180.0 else order_near(radius_deg)
+    sides = sorted(((a, b), (b, a)), key=lambda pair: -_rows(pair[0]))
+    for searched, given in sides:
+        found, columns = _position(searched), indexed(searched)
+        if order is None or found is None or columns is None or not _elsewhere(given, found[0]):
+            continue
+        source, index = found
+        known = indexed(given)
+        pixel = known[2] if known else sql.call("vo_pixel", double(given.ra), double(given.dec))
+        near = speech.is_near(columns[2], index.hpx29, source.text, pixel, order)
+        return sql.all_of(near, exact)
+    return exact
+
+
+def _rows(point: Point) -> int:
+    """About how many rows the point's table has, as far as that is known."""
+    found = _position(point)
+    table = found[0].table if found else None
+    return (table.rows or 0) if table else -1
+
+
+def _elsewhere(point: Point, source: Source) -> bool:
+    """Whether a point is that of other tables alone, and of some."""
+    names = {name for part in parts(point) for name in part.aliases}
+    return bool(names) and not names & {source.alias, *ANY_TABLE}
 
 
 def _point_in_polygon(at: Position, point: Point, polygon: Polygon) -> Sql:
@@ -196,17 +234,22 @@ def _outline(at: Position, polygon: Polygon) -> Any:
 
 def indexed(point: Point) -> tuple[Sql, Sql, Sql] | None:
     """The three columns of a table's position index, if the point is just that position."""
+    found = _position(point)
+    return (point.ra.sql, point.dec.sql, found[0].column(found[1].hpx29)) if found else None
+
+
+def _position(point: Point) -> tuple[Source, PointIndex] | None:
+    """The table that has the point as its indexed position."""
     if point.ra.origin is None or point.dec.origin is None:
         return None
     (source, ra), (other, dec) = point.ra.origin, point.dec.origin
     index = source.table.point if source.table else None
     if source is not other or index is None or (ra, dec) != (index.ra, index.dec):
         return None
-    return point.ra.sql, point.dec.sql, source.column(index.hpx29)
+    return source, index
 
 
 _CONTAINS: dict[Any, Callable[..., Sql]] = {
-    (Point, Circle): _point_in_circle,
     (Point, Polygon): _point_in_polygon,
     (Point, Region): _point_in_region,
     (Circle, Circle): _circle_in_circle,
@@ -214,7 +257,6 @@ _CONTAINS: dict[Any, Callable[..., Sql]] = {
     (Region, Polygon): _region_in_shape,
 }
 _INTERSECTS: dict[Any, Callable[..., Sql]] = {
-    (Point, Circle): _point_in_circle,
     (Point, Polygon): _point_in_polygon,
     (Point, Region): _point_in_region,
     (Circle, Circle): _circles_meet,

@@ -20,6 +20,7 @@ INTEGER = Column("", "INTEGER")
 DOUBLE = Column("", "DOUBLE")
 TEXT = Column("", "VARCHAR")
 
+ANY_TABLE = frozenset(["*"])
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -41,6 +42,8 @@ class Value:
         ``(value,)`` if it does not depend on any row, else empty.
     loose
         Columns of the query's own tables that are neither grouped by nor inside an aggregate, as written.
+    aliases
+        Of the tables whose columns it is made of; `ANY_TABLE` among them where that is not known.
     aggregated
         Whether an aggregate is in it.
     weight
@@ -51,6 +54,9 @@ class Value:
         If it is a geometry.
     truth
         If it is CONTAINS or INTERSECTS: the condition for being 1.
+    plain
+        If it is a condition that an index helps with: the same without that help, which is no help where the
+        condition is negated, and may turn unknown into false. Of CONTAINS and INTERSECTS, `truth` in that way.
     ends
         If it is DISTANCE: the two points.
     """
@@ -61,11 +67,13 @@ class Value:
     key: Hashable
     constant: tuple[Any, ...] = ()
     loose: frozenset[str] = _NOTHING
+    aliases: frozenset[str] = _NOTHING
     aggregated: bool = False
     weight: int = 1
     origin: "tuple[Source, str] | None" = None
     shape: "Shape | None" = field(default=None)
     truth: Sql | None = field(default=None)
+    plain: Sql | None = field(default=None)
     ends: "tuple[Point, Point] | None" = field(default=None)
 
     @property
@@ -119,13 +127,14 @@ def derived(
         The SQL would grow too long.
     """
     values = tuple(parts)
-    weight, loose, aggregated = 1, _NOTHING, False
+    weight, loose, aliases, aggregated = 1, _NOTHING, _NOTHING, False
     for value in values:
         weight += copies * value.weight
         loose = loose | value.loose if value.loose else loose
+        aliases = aliases | value.aliases if value.aliases else aliases
         aggregated = aggregated or value.aggregated
     if weight > MAX_WEIGHT:
         shorter = "fewer functions inside functions, or many alternatives as IN (...)"
         raise AdqlError(at, f"the expression is too large; write it with {shorter}")
     key = (what, *[v.key for v in values])
-    return Value(at, sql, column, key, loose=loose, aggregated=aggregated, weight=weight)
+    return Value(at, sql, column, key, (), loose, aliases, aggregated, weight)
