@@ -25,6 +25,7 @@ from vo_server.formats.reading.source import Readable
 from vo_server.formats.reading.table import refuse
 
 _MOST = 1 << 18
+_DEPTH = 32
 _DATATYPES = {
     "bool": "BOOLEAN",
     "int8": "SMALLINT",
@@ -125,13 +126,13 @@ def _comments(stream: Readable, most: int) -> list[str]:
     text = b""
     while piece := stream.read(1 << 14):
         text += piece
+        if len(text) > most + (1 << 14):
+            raise UsageError(f"the ECSV header is longer than the {most} bytes that are allowed")
         lines = text.split(b"\n")
         end = next((i for i, line in enumerate(lines) if line and not line.startswith(b"#")), None)
         if end is not None:
             lines = lines[:end]
             break
-        if len(text) > most:
-            raise UsageError(f"the ECSV header is longer than the {most} bytes that are allowed")
     else:
         raise UsageError("the ECSV has no line with the names of the columns")
     if sum(map(len, lines)) > most:
@@ -161,12 +162,22 @@ _Loader.add_multi_constructor("tag:", _untagged)
 
 
 def _loaded(text: str) -> Any:
+    _check_depth(text)
     try:
         return yaml.load(text, _Loader)  # noqa: S506  a kind of SafeLoader
     except (yaml.YAMLError, ValueError, TypeError):
         raise UsageError("the ECSV header is no YAML that can be read") from None
     except RecursionError:
         raise UsageError("the ECSV header nests too deep") from None
+
+
+def _check_depth(text: str) -> None:
+    """Refuse brackets within brackets within brackets, on which a YAML parser spends very long."""
+    depth = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth = depth + 1 if bracket in "[{" else max(0, depth - 1)
+        if depth > _DEPTH:
+            raise UsageError("the ECSV header nests too deep")
 
 
 def _pairs(meta: Any) -> list[tuple[Any, Any]]:

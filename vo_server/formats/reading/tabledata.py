@@ -6,8 +6,8 @@ CDATA, attributes) is left to expat.
 """
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
-from html import unescape
 from typing import Any
 from xml.parsers import expat
 
@@ -24,6 +24,7 @@ from vo_server.formats.reading.texts import parsed
 _PIECE = 1 << 20
 _ILLEGAL = bytes(i for i in range(32) if i not in (9, 10, 13))
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos);")
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 _NOT_CHARACTERS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -192,7 +193,15 @@ def _resolved(text: str) -> str:
     """The text with the five entities of XML and numbered characters put in."""
     if len(_REFERENCE.findall(text)) != text.count("&"):
         raise UsageError(f"expected &amp; or another entity of XML, found '{text[:60]}'")
-    made = _REFERENCE.sub(lambda found: unescape(found[0]), text)
-    if _NOT_CHARACTERS.search(made):
-        raise UsageError(f"a character that XML forbids is referred to in '{text[:60]}'")
-    return made
+    return _REFERENCE.sub(_character, text)
+
+
+def _character(reference: re.Match[str]) -> str:
+    """What an entity or a number stands for."""
+    name = reference[0][1:-1]
+    if not name.startswith("#"):
+        return _ENTITIES[name]
+    code = int(name[2:], 16) if name[1] == "x" else int(name[1:])
+    if code > sys.maxunicode or _NOT_CHARACTERS.match(chr(code)):
+        raise UsageError(f"'{reference[0]}' stands for a character that XML forbids")
+    return chr(code)
