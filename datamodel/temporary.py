@@ -9,7 +9,7 @@ import io
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def temporary(
     number
         Tells it from others of the same transaction.
     schema, name, columns, description
-        As queries know it.
+        As queries know it; times come back with as many digits as all have here, and not as many as were sent.
 
     Raises
     ------
@@ -75,6 +75,7 @@ def temporary(
         There are no columns, too many, or one has no name or that of another.
     """
     _check(f"{schema}.{name}", columns)
+    columns = tuple(replace(c, arraysize=None) if c.datatype.kind == "timestamp" else c for c in columns)
     names = _names_in_sql([c.name for c in columns])
     own = [sa.Column(n, c.datatype.sql(), key=c.name) for n, c in zip(names, columns, strict=True)]
     sql = sa.Table(f"temporary_{number}", sa.MetaData(), *own, prefixes=["TEMPORARY"])

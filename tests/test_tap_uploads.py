@@ -198,6 +198,12 @@ def _is_nothing(value: object) -> bool:
     return np.size(value) == 0 or bool(np.all(np.isnan(np.asarray(value, complex))))
 
 
+def test_a_time_of_any_length_comes_back_as_dali_writes_it(ask: Callable[..., tuple[int, bytes]]) -> None:
+    field = '<FIELD name="x" datatype="char" arraysize="19" xtype="timestamp"/>'
+    data = _xml("<TR><TD>2026-01-31T12:00:00</TD></TR>", field)
+    assert _answer(ask("SELECT x FROM TAP_UPLOAD.t", t=data))["x"].tolist() == ["2026-01-31T12:00:00.000"]
+
+
 def test_null_is_null_in_conditions(ask: Callable[..., tuple[int, bytes]]) -> None:
     counts = ", ".join(
         f'COUNT("{name}")' for name in ("flag", "byte", "long", "double", "when", "doubles", "point")
