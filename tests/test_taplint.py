@@ -21,7 +21,7 @@ from datamodel.session import Session
 from processing.source_list import SourceList
 from vo_server.web.first_steps import H_PERSEI
 
-STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS"
+STAGES = "TMV TME TMS TMC CPV CAP AVV QGE QPO QAS UWS EXA"
 FROM_START_TO_READY_S = 60
 WHOLE_RUN_S = 300
 
