@@ -17,6 +17,9 @@ COVERAGE_ORDER = 10
 COVERAGE_CHARACTERS = 100_000
 """A coverage that would be longer is told in larger cells."""
 
+_LEAST_CHARACTERS = 2
+"""What a range of cells takes at the least: a digit, and a space or slash."""
+
 _TEXT_CHARACTERS = 200
 
 
@@ -70,14 +73,21 @@ class Coverage:
 
         It has the finest cells that let it stay short.
         """
-        cells = np.flatnonzero(self._there).astype(np.uint64)
-        if not len(cells):
+        there, order = self._there, COVERAGE_ORDER
+        while len(ranges := _ranges(there)) * _LEAST_CHARACTERS > COVERAGE_CHARACTERS:
+            there, order = there.reshape(-1, 4).any(axis=1), order - 1
+        if not len(ranges):
             return ""
-        order = np.full(len(cells), COVERAGE_ORDER, np.uint8)
-        moc = MOC.from_healpix_cells(cells, order, max_depth=COVERAGE_ORDER)
+        moc = MOC.from_depth29_ranges(order, ranges << np.uint64(2 * (ORDER - order)))
         while len(text := _ascii(moc)) > COVERAGE_CHARACTERS:
             moc = moc.degrade_to_order(moc.max_order - 1)
         return text
+
+
+def _ranges(there: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """The first cell of each range of cells that are there, and the first after it, shape ``(n, 2)``."""
+    closed = np.concatenate([[False], there, [False]])
+    return np.flatnonzero(closed[1:] != closed[:-1]).astype(np.uint64).reshape(-1, 2)
 
 
 def _ascii(moc: MOC) -> str:
