@@ -13,3 +13,6 @@ FUNCTIONS: tuple[Function | Aggregate, ...] = (
     *group_functions.FUNCTIONS,
 )
 """Each after those that it calls."""
+
+COMPUTED = {f.name: f.compute for f in FUNCTIONS if isinstance(f, Function) and f.python is not None}
+"""What computes one of them for constants, by its name."""

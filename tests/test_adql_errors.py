@@ -17,6 +17,7 @@ from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.features import features
 from vo_server.tap.adql.parser import parse
 from vo_server.tap.adql.translate import Translated, translate
+from vo_server.tap.adql.udf_catalogue import OFFERED
 
 CORPUS = Path(__file__).resolve().parents[2] / "shared" / "corpus" / "adql"
 
@@ -375,7 +376,7 @@ def test_each_feature_is_named_once_and_its_function_exists() -> None:
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason="the validation queries are not beside the project")
 def test_all_validation_queries_are_judged_rightly() -> None:
-    declared = {**ARITIES, "ESO_INTERSECTION": (2, 2), "ESO_DATEADD_SEC": (2, 2)}
+    declared = {**OFFERED.arities, "ESO_INTERSECTION": (2, 2), "ESO_DATEADD_SEC": (2, 2)}
     judged = []
     for path in sorted(CORPUS.glob("*.xml")):
         for query in ElementTree.parse(path).iter("adql"):

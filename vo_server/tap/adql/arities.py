@@ -27,7 +27,6 @@ ARITIES: dict[str, tuple[int, int]] = {
     "BOX": (3, 4),
     "POLYGON": (3, ANY),
     "DISTANCE": (2, 4),
-    "IVO_HEALPIX_INDEX": (2, 3),
 }
 """Fewest and most arguments by name; of a geometry without its coordinate system."""
 

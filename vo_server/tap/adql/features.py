@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from vo_server.tap.adql import geometry, healpix
+from vo_server.tap.adql import geometry
+from vo_server.tap.adql.udf import Udfs
+from vo_server.tap.adql.udf_catalogue import OFFERED
 
 _STANDARD = "ivo://ivoa.net/std/TAPRegExt#features-"
 _CONDITIONAL = "ivo://ivoa.net/std/tapregext#features-adql-conditional"
@@ -39,8 +41,8 @@ _LISTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 
-def features() -> tuple[Feature, ...]:
-    """All features that a query can use."""
+def features(udfs: Udfs = OFFERED) -> tuple[Feature, ...]:
+    """All features that a query can use, with the functions that are no part of ADQL."""
     listed = [Feature(_STANDARD + name, form) for name, forms in _LISTS for form in forms]
-    udf = Feature(_STANDARD + "udf", healpix.FORM, healpix.DESCRIPTION)
-    return (*listed, Feature(_CONDITIONAL, "COALESCE"), udf)
+    called = [Feature(_STANDARD + "udf", udf.form, udf.description) for udf in udfs.declared]
+    return (*listed, Feature(_CONDITIONAL, "COALESCE"), *called)

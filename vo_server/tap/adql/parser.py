@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-from vo_server.tap.adql import arities
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.expressions import SET_OPERATORS, Expressions
 from vo_server.tap.adql.lexer import MAX_LENGTH, tokens
@@ -20,6 +19,7 @@ from vo_server.tap.adql.tree import (
     TableName,
     With,
 )
+from vo_server.tap.adql.udf_catalogue import OFFERED
 from vo_server.tap.adql.words import FOREIGN_CLAUSES
 
 _MOST_TABLES = 50
@@ -30,7 +30,7 @@ _JOIN_WORDS = ("NATURAL", "INNER", "LEFT", "RIGHT", "FULL", "JOIN")
 def parse(
     text: str,
     max_length: int = MAX_LENGTH,
-    functions: Mapping[str, tuple[int, int]] = arities.ARITIES,
+    functions: Mapping[str, tuple[int, int]] = OFFERED.arities,
 ) -> Query:
     """Read one query.
 

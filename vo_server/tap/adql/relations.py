@@ -16,6 +16,7 @@ from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.resolver import Resolver
 from vo_server.tap.adql.scope import Relation, Scope, Source
 from vo_server.tap.adql.types import common_type
+from vo_server.tap.adql.udf import Udfs
 from vo_server.tap.adql.values import Value
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Relations:
         Whose rows they show.
     speech
         How the database writes what SQL leaves open.
+    udfs
+        The functions that are no part of ADQL.
     named
         The queries of WITH by name, each with what it is called in the SQL.
     numbers
@@ -49,6 +52,7 @@ class Relations:
         catalogue: Catalogue,
         caller: Caller,
         speech: Speech,
+        udfs: Udfs,
         named: "list[tuple[tree.Name, Answer, str]]",
         numbers: Iterator[int],
         answer: "Callable[[tree.Query, Scope | None], Answer]",
@@ -56,6 +60,7 @@ class Relations:
         self.catalogue = catalogue
         self.caller = caller
         self.speech = speech
+        self.udfs = udfs
         self.used: dict[str, Table] = {}
         self.named = named
         self.numbers = numbers
@@ -104,7 +109,7 @@ class Relations:
         if node.on is None:
             return self._merged(node, left, right, shared)
         scope = Scope(Relation("", sources, left.visible + right.visible), parent)
-        on = Resolver(scope, self.answer, self.speech, "ON").value(node.on).sql
+        on = Resolver(scope, self.answer, self.speech, self.udfs, "ON").value(node.on).sql
         return Relation(_joined(node.kind, left, right, on), sources, left.visible + right.visible)
 
     def _merged(

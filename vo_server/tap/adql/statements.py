@@ -19,6 +19,7 @@ from vo_server.tap.adql.relations import Relations
 from vo_server.tap.adql.resolver import Resolver
 from vo_server.tap.adql.scope import Relation, Scope
 from vo_server.tap.adql.types import common_type
+from vo_server.tap.adql.udf import Udfs
 from vo_server.tap.adql.values import Value
 
 
@@ -72,12 +73,15 @@ class Statements:
         Whose rows they show.
     speech
         How the database writes what SQL leaves open.
+    udfs
+        The functions that are no part of ADQL.
     """
 
-    def __init__(self, catalogue: Catalogue, caller: Caller, speech: Speech) -> None:
+    def __init__(self, catalogue: Catalogue, caller: Caller, speech: Speech, udfs: Udfs) -> None:
         self.speech = speech
+        self.udfs = udfs
         self.named: list[tuple[tree.Name, Answer, str]] = []
-        self.relations = Relations(catalogue, caller, speech, self.named, count(1), self.answer)
+        self.relations = Relations(catalogue, caller, speech, udfs, self.named, count(1), self.answer)
 
     def top(self, query: tree.Query, most: int | None = None) -> Answer:
         """The meaning of a whole text, whose SQL gives no more than `most` rows.
@@ -129,7 +133,7 @@ class Statements:
         scope = Scope(self.relations.relation(select.source, parent), parent)
         where = self._where(select, scope)
         group = self._grouped(select, scope)
-        resolver = Resolver(scope, self.answer, self.speech)
+        resolver = Resolver(scope, self.answer, self.speech, self.udfs)
         items = _items(select, scope, resolver)
         having = resolver.value(select.having) if select.having else None
         columns = named_columns(items)
@@ -166,11 +170,11 @@ class Statements:
 
     def _where(self, select: tree.Select, scope: Scope) -> Value | None:
         return (
-            Resolver(scope, self.answer, self.speech, "WHERE").value(select.where) if select.where else None
+            Resolver(scope, self.answer, self.speech, self.udfs, "WHERE").value(select.where) if select.where else None
         )
 
     def _grouped(self, select: tree.Select, scope: Scope) -> list[Value]:
-        resolver = Resolver(scope, self.answer, self.speech, "GROUP BY")
+        resolver = Resolver(scope, self.answer, self.speech, self.udfs, "GROUP BY")
         group = [resolver.value(g) for g in select.group]
         for value in group:
             if value.constant:
@@ -218,7 +222,7 @@ class Statements:
             for label, column in zip(inner.labels, inner.columns, strict=True)
         ]
         scope = Scope(Relation("", [], values))
-        resolver = Resolver(scope, _no_query, self.speech, "ORDER BY of a result")
+        resolver = Resolver(scope, _no_query, self.speech, self.udfs, "ORDER BY of a result")
         terms = []
         for order in query.order:
             index = _result_index(order.value, inner.columns, names)

@@ -10,6 +10,8 @@ from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.lexer import MAX_LENGTH
 from vo_server.tap.adql.parser import parse
 from vo_server.tap.adql.statements import Statements
+from vo_server.tap.adql.udf import Udfs
+from vo_server.tap.adql.udf_catalogue import OFFERED
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ def translate(
     *,
     most: int | None = None,
     max_length: int = MAX_LENGTH,
+    udfs: Udfs = OFFERED,
 ) -> Translated:
     """Translate a query of ADQL 2.1.
 
@@ -60,14 +63,16 @@ def translate(
         Rows that the SQL gives at the most, whatever the query says; None for no bound.
     max_length
         Most characters.
+    udfs
+        The functions that are no part of ADQL.
 
     Raises
     ------
     AdqlError
         The text is no query, or has no meaning; says where.
     """
-    query = parse(text, max_length)
-    statements = Statements(catalogue, caller, speech)
+    query = parse(text, max_length, udfs.arities)
+    statements = Statements(catalogue, caller, speech, udfs)
     answer = statements.top(query, most)
     if query.depth > bounds.SHALLOW:
         bounds.check(answer.text, query.at)
