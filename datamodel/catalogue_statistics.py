@@ -75,7 +75,7 @@ class Coverage:
         """
         there, order = self._there, COVERAGE_ORDER
         while len(ranges := _ranges(there)) * _LEAST_CHARACTERS > COVERAGE_CHARACTERS:
-            there, order = there.reshape(-1, 4).any(axis=1), order - 1
+            there, order = np.logical_or.reduce(there.reshape(-1, 4), axis=1), order - 1
         if not len(ranges):
             return ""
         moc = MOC.from_depth29_ranges(order, ranges << np.uint64(2 * (ORDER - order)))
