@@ -21,7 +21,10 @@ from flask.testing import FlaskClient
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
+from datamodel.database import Database
 from datamodel.frames import RawScienceFrame
+from datamodel.functions import install
+from datamodel.own_functions import FUNCTIONS
 from datamodel.session import Session
 from processing.ingest import ingest
 from processing.opening import open_archive, operator, session_of
@@ -100,6 +103,16 @@ def new_database(
     if ON_POSTGRESQL:
         return partial(_new_database, request.getfixturevalue("postgresql_server"))
     return lambda: f"sqlite:///{tmp_path_factory.mktemp('database')}/archive.sqlite"
+
+
+@pytest.fixture(scope="module")
+def functions_database(new_database: Callable[[], str]) -> Iterator[Database]:
+    """A database with our own functions, and no tables yet, for all tests of a module."""
+    database = Database(new_database())
+    with database.write() as connection:
+        install(connection, FUNCTIONS)
+    yield database
+    database.close()
 
 
 class FrozenClock:

@@ -37,9 +37,16 @@ SHAPES = frozenset(["POINT", "CIRCLE", "BOX", "POLYGON"])
 def coordinates(call: Call) -> tuple[Literal | None, tuple[object, ...]]:
     """A geometry's coordinate system, if one is written, and its other arguments."""
     first = call.arguments[0] if call.arguments else None
-    if call.name in SHAPES and isinstance(first, Literal) and not isinstance(first.value, int | float):
+    if call.name in SHAPES and isinstance(first, Literal) and _is_system(call, first):
         return first, call.arguments[1:]
     return None, call.arguments
+
+
+def _is_system(call: Call, first: Literal) -> bool:
+    """A string is; so is a NULL that would be one number too many."""
+    count = len(call.arguments)
+    beyond = count % 2 == 1 if call.name == "POLYGON" else count > ARITIES[call.name][1]
+    return isinstance(first.value, str) or (first.value is None and beyond)
 
 
 def check(call: Call, known: Mapping[str, tuple[int, int]]) -> None:
