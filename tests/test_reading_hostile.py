@@ -217,9 +217,9 @@ def page(unpacked, packed, values):
         (page(8, 2**20, 1), "8 bytes"),
         (page(8, 8, 2**31 - 1), "2147483647 values"),
         (page(8, 8, -1), "-1 values"),
-        (b"\xff" * 20, "no header that can be read"),
-        (b"\x1c" * 200, "no header that can be read"),
-        (b"\x19\xfc\xff\xff\xff\xff\x0f", "no header that can be read"),
+        (b"\xff" * 20, "header that cannot be read"),
+        (b"\x1c" * 200, "header that cannot be read"),
+        (b"\x19\xfc\xff\xff\xff\xff\x0f", "header that cannot be read"),
     ],
 )
 def test_a_page_of_parquet_that_lies_is_found_out_before_it_is_read(header, told):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from datamodel.columns import Column
 from vo_server.formats.reading.fields import Field
 from vo_server.formats.reading.table import refuse
-from vo_server.formats.reading.texts import check_lengths, check_text, instants, texts_of
+from vo_server.formats.reading.texts import check_lengths, check_text, instants
 
 Array = npt.NDArray[Any]
 Buffer = bytes | memoryview
@@ -159,8 +159,7 @@ def _list(cells: Cells, column: Column) -> pa.ListArray:
     check_lengths(cells.counts[~cells.null], column)
     element = column.datatype.arrow.value_type
     if pa.types.is_string(element):
-        whole = _whole_texts(cells, column)
-        return pa.array([v if v is None else texts_of(v, column) for v in whole], pa.list_(pa.string()))
+        return pa.array(_texts_of(cells, column), pa.list_(pa.string()))
     counts = np.where(cells.null, 0, cells.counts)
     values = _bits(cells) if column.datatype.votable == "bit" else _elements(cells, column)
     offsets = np.zeros(len(counts) + 1, np.int32)
@@ -188,22 +187,32 @@ def _bits(cells: Cells) -> pa.BooleanArray:
     return pa.array(spread[places])
 
 
-def _whole_texts(cells: Cells, column: Column) -> list[str | None]:
-    """Arrays of texts are not cut at the first NUL, for each text may end with some."""
+def _texts_of(cells: Cells, column: Column) -> list[list[str] | None]:
+    """Arrays of texts, each of which has as many bytes as the first dimension says."""
     size = item_bytes(column)
-    encoding = "utf-16-be" if size == 2 else "utf-8"
+    step = (column.extent.first or 1) * size
     bounds = zip(
         cells.at.tolist(), (cells.at + cells.counts * size).tolist(), cells.null.tolist(), strict=True
     )
-    try:
-        return [None if null else str(cells.data[a:b], encoding) for a, b, null in bounds]
-    except UnicodeDecodeError as failure:
-        refuse(column, failure.object[failure.start : failure.start + 40], f"text in {encoding.upper()}")
+    return [
+        None if null else [_decoded(cells.data[i : i + step], column).rstrip(" ") for i in range(a, b, step)]
+        for a, b, null in bounds
+    ]
 
 
 def _wide(cells: Cells, column: Column) -> pa.StringArray:
-    whole = _whole_texts(cells, column)
-    return pa.array([v if v is None else v.split("\0", 1)[0] for v in whole], pa.string())
+    bounds = zip(cells.at.tolist(), (cells.at + cells.counts * 2).tolist(), cells.null.tolist(), strict=True)
+    made = [None if null else _decoded(cells.data[a:b], column) for a, b, null in bounds]
+    return pa.array(made, pa.string())
+
+
+def _decoded(data: Buffer, column: Column) -> str:
+    """A text up to its first NUL."""
+    encoding = "utf-16-be" if column.datatype.votable == "unicodeChar" else "utf-8"
+    try:
+        return str(data, encoding).split("\0", 1)[0]
+    except UnicodeDecodeError:
+        refuse(column, bytes(data[:40]), f"text in {encoding.upper()}")
 
 
 def _joined(cells: Cells, item: int) -> tuple[bytes, npt.NDArray[np.int32]]:

@@ -1,25 +1,48 @@
-"""Are the pages of a Parquet file as large as its footer leads one to believe?
+"""What do the footer and the pages of a Parquet file claim, and can that be?
 
-Memory for a page is taken by what its header says, which is written by whoever wrote the file. So the
-headers are read before any page is. They are in Thrift's compact protocol (parquet-format,
-``PageHeader``): structures of numbered fields, whole numbers as zigzag varints.
+Memory for a page is taken by what its header says, which is written by whoever wrote the file; and some
+lies in a footer end the whole process when pyarrow is asked about them. So both are read here first, as
+the definition of the format has them (parquet-format, ``FileMetaData`` and ``PageHeader``).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from datamodel.errors import UsageError
 from vo_server.formats.reading.limits import Limits
+from vo_server.formats.reading.thrift import Thrift
 
+_MAGIC = b"PAR1"
+_BYTE_ARRAY = 6
 _HEAD = 1 << 12
 _LONG_HEAD = 1 << 22
-_DEPTH = 16
+_PAGE_BYTES = 64 << 20
+_PAGES = 200_000
 _VALUES = 1 << 24
 """Values in a page at the most: with a bit for each, a few kilobytes can tell of any number."""
 
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 12
-_WHOLE = (4, 5, 6)
-_PAGES = 200_000
+
+@dataclass(frozen=True)
+class Footer:
+    """What the end of a file says.
+
+    Attributes
+    ----------
+    rows
+        How many there are.
+    texts
+        The paths of the columns of bytes.
+    columns
+        How many there are, those within others counted one by one.
+    row_bytes
+        About how many bytes a row takes in memory.
+    """
+
+    rows: int
+    texts: list[str]
+    columns: int
+    row_bytes: int
 
 
 @dataclass(frozen=True)
@@ -32,43 +55,80 @@ class _Page:
     values: int
 
 
-def check_pages(file: BinaryIO, metadata: Any, limits: Limits) -> None:
-    """Refuse a file with a page that is too large, or that is not where the footer says.
+def read_footer(file: BinaryIO, limits: Limits) -> Footer:
+    """What the footer says, after all pages were found to be as it says.
 
     Parameters
     ----------
     file
         Can be read anywhere.
-    metadata
-        pyarrow's FileMetaData.
     limits
-        Of the size of a page, which holds whole values.
+        Of the size of the footer and of a value, which a page has whole.
 
     Raises
     ------
     UsageError
-        A page is too large or beyond the end of the file.
+        A page is too large or beyond the end of the file, or something cannot be read.
     """
     end = file.seek(0, 2)
-    most = max(limits.cell_bytes, 64 << 20)
-    pages = 0
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        for j in range(group.num_columns):
-            chunk = group.column(j)
-            start = chunk.data_page_offset
-            if chunk.has_dictionary_page and chunk.dictionary_page_offset:
-                start = min(start, chunk.dictionary_page_offset)
-            stop = start + chunk.total_compressed_size
-            if start < 0 or stop > end or stop < start:
-                raise UsageError("the footer of the Parquet file tells of pages beyond its end")
-            pages += _check_chunk(file, start, stop, most)
-            if pages > _PAGES:
-                raise UsageError(f"the Parquet file has more than {_PAGES} pages")
-    file.seek(0)
+    file.seek(max(0, end - 8))
+    tail = file.read(8)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or length > end - 12:
+        raise UsageError("the Parquet file breaks off: its end is not there")
+    if length > limits.header_bytes:
+        raise UsageError(
+            f"the footer of the Parquet file is longer than the {limits.header_bytes} bytes allowed"
+        )
+    file.seek(end - 8 - length)
+    try:
+        return _footer(file, Thrift(file.read(length)).structure(), end - 8 - length, limits)
+    except (LookupError, TypeError, AttributeError, UnicodeError):
+        raise UsageError("the footer of the Parquet file cannot be read") from None
 
 
-def _check_chunk(file: BinaryIO, place: int, stop: int, most: int) -> int:
+def _footer(file: BinaryIO, told: dict[int, Any], end: int, limits: Limits) -> Footer:
+    leaves = list(_leaves(told[2]))
+    rows = size = pages = 0
+    for group in told[4]:
+        if len(group[1]) != len(leaves):
+            raise UsageError("the footer of the Parquet file has a row group of other columns")
+        for chunk in group[1]:
+            meta = chunk[3]
+            pages += _check_chunk(file, meta, end, max(limits.cell_bytes, _PAGE_BYTES), _PAGES - pages)
+            size += meta[6] + 8 * meta[5]
+        rows += group[3]
+    if rows != told[3] or rows < 0 or size < 0:
+        raise UsageError("the footer of the Parquet file tells of other numbers of rows than its row groups")
+    texts = [".".join(path) for path, kind in leaves if kind == _BYTE_ARRAY]
+    return Footer(rows, texts, len(leaves), max(1, size // max(rows, 1)))
+
+
+def _leaves(schema: list[dict[int, Any]]) -> Iterator[tuple[list[str], int]]:
+    """The path and type of each column that has values; the schema is a tree, written depth first."""
+    open_: list[tuple[str, int]] = []
+    for element in schema[1:]:
+        while open_ and not open_[-1][1]:
+            open_.pop()
+        if open_:
+            name, left = open_.pop()
+            open_.append((name, left - 1))
+        own = element[4].decode()
+        if element.get(5):
+            open_.append((own, element[5]))
+            if len(open_) > 32:
+                raise UsageError("the schema of the Parquet file nests too deep")
+        else:
+            yield [name for name, _ in open_] + [own], element.get(1, -1)
+
+
+def _check_chunk(file: BinaryIO, meta: dict[int, Any], end: int, most: int, pages_left: int) -> int:
+    """How many pages a column chunk has, if they are as they may be."""
+    starts = [meta[9], meta.get(11) or meta[9]]
+    place = min(starts)
+    stop = place + meta[7]
+    if place < 4 or stop > end or stop < place or meta[6] < 0 or meta[5] < 0:
+        raise UsageError("the footer of the Parquet file tells of pages beyond its end")
     pages = 0
     while place < stop:
         page = _page_at(file, place, stop)
@@ -80,6 +140,8 @@ def _check_chunk(file: BinaryIO, place: int, stop: int, most: int) -> int:
             raise UsageError(f"a page of the Parquet file is said to have {page.values} values")
         place += page.header + page.packed
         pages += 1
+        if pages > pages_left:
+            raise UsageError(f"the Parquet file has more than {_PAGES} pages")
     return pages
 
 
@@ -96,80 +158,11 @@ def _page_at(file: BinaryIO, place: int, stop: int) -> _Page:
 
 
 def _page(data: bytes) -> _Page:
-    thrift = _Thrift(data)
+    thrift = Thrift(data)
     fields = thrift.structure()
-    inner = fields.get(5) or fields.get(7) or fields.get(8) or {}
-    try:
-        values = inner.get(1, 0) if isinstance(inner, dict) else 0
-        return _Page(thrift.at, int(fields[2]), int(fields[3]), int(values))
-    except (KeyError, TypeError):
-        raise UsageError("a page of the Parquet file has no header that can be read") from None
-
-
-class _Thrift:
-    """Reads a structure in the compact protocol; what is not a number or a structure is skipped."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self.at = 0
-
-    def structure(self, depth: int = 0) -> dict[int, Any]:
-        """The fields by their numbers."""
-        if depth > _DEPTH:
-            raise UsageError("a page of the Parquet file has no header that can be read")
-        fields: dict[int, Any] = {}
-        number = 0
-        while head := self._byte():
-            number = number + (head >> 4) if head >> 4 else self._zigzag()
-            fields[number] = self._value(head & 15, depth)
-        return fields
-
-    def _value(self, kind: int, depth: int) -> Any:
-        if kind in (_TRUE, _FALSE):
-            return kind == _TRUE
-        if kind in _WHOLE:
-            return self._zigzag()
-        if kind == _STRUCT:
-            return self.structure(depth + 1)
-        if kind in (_LIST, _SET):
-            return self._skip_list(depth)
-        if kind not in _LENGTHS:
-            raise UsageError("a page of the Parquet file has no header that can be read")
-        length = _LENGTHS[kind] or self._varint()
-        self.at += length
-        return None
-
-    def _skip_list(self, depth: int) -> None:
-        head = self._byte()
-        for _ in range(head >> 4 if head >> 4 < 15 else self._varint()):
-            if head & 15 in (_TRUE, _FALSE):
-                self.at += 1
-            else:
-                self._value(head & 15, depth + 1)
-            if self.at > len(self._data):
-                raise UsageError("a page of the Parquet file has no header that can be read")
-
-    def _byte(self) -> int:
-        if self.at >= len(self._data):
-            raise UsageError("a page of the Parquet file has no header that can be read")
-        self.at += 1
-        return self._data[self.at - 1]
-
-    def _varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self._byte()
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-            if shift > 63:
-                raise UsageError("a page of the Parquet file has no header that can be read")
-
-    def _zigzag(self) -> int:
-        value = self._varint()
-        return (value >> 1) ^ -(value & 1)
-
-
-_LENGTHS = {_BYTE: 1, _DOUBLE: 8, _BINARY: 0}
-"""Bytes of what is skipped; 0 where a length comes first."""
+    inner = fields.get(5) or fields.get(7) or fields.get(8) or {1: 0}
+    values = inner.get(1) if isinstance(inner, dict) else None
+    told = [n for n in (fields.get(2), fields.get(3), values) if isinstance(n, int)]
+    if len(told) < 3:
+        raise UsageError("a page of the Parquet file has no header that can be read")
+    return _Page(thrift.at, *told)

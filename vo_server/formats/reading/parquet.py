@@ -17,7 +17,7 @@ from datamodel.errors import UsageError
 from vo_server.formats.reading.fits_columns import vounit
 from vo_server.formats.reading.header import Header, read_header
 from vo_server.formats.reading.limits import Limits
-from vo_server.formats.reading.pages import check_pages
+from vo_server.formats.reading.pages import Footer, read_footer
 from vo_server.formats.reading.source import Source
 from vo_server.formats.reading.table import Reading, check_rows, counted, described, refuse
 from vo_server.formats.reading.texts import check_lengths, check_text, instants, written_instants
@@ -28,7 +28,7 @@ _BYTES = 4 << 20
 _BUFFER = 1 << 20
 _THRIFT_BYTES = 16 << 20
 _THRIFT_ITEMS = 200_000
-_FAILURES = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError, OverflowError)
+_FAILURES = (pa.ArrowException, OSError, OverflowError, KeyError, UnicodeError)
 
 _TYPES: dict[str, str] = {
     "bool": "BOOLEAN",
@@ -64,14 +64,13 @@ def read(source: Source, limits: Limits) -> Reading:
         The file is broken, exceeds the limits, or has a column of structures, decimals or the like.
     """
     file = source.anywhere()
-    opened = _opened(file)
-    metadata = opened.metadata
-    check_rows(metadata.num_rows, limits)
-    if metadata.num_columns > limits.columns:
-        raise UsageError(f"the table has {metadata.num_columns} columns; {limits.columns} are allowed")
-    check_pages(file, metadata, limits)
-    columns = [_column(f, opened, limits) for f in opened.schema_arrow]
-    told = _told(metadata.metadata or {}, limits)
+    footer = read_footer(file, limits)
+    check_rows(footer.rows, limits)
+    if footer.columns > limits.columns:
+        raise UsageError(f"the table has {footer.columns} columns; {limits.columns} are allowed")
+    opened, schema = _opened(file, footer)
+    columns = [_column(f, opened, limits) for f in schema]
+    told = _told(schema.metadata or {}, limits)
     if told is not None and len(told.fields) == len(columns):
         columns = [_as_told(own, f.column) for own, f in zip(columns, told.fields, strict=True)]
     else:
@@ -79,37 +78,27 @@ def read(source: Source, limits: Limits) -> Reading:
     named = described(columns, limits)
     return Reading(
         named,
-        counted(_batches(opened, named, limits), limits),
+        counted(_batches(opened, footer, named, limits), limits),
         told.name if told else "",
         told.description if told else "",
-        metadata.num_rows,
+        footer.rows,
         tuple(told.infos) if told else (),
     )
 
 
-def _opened(file: BinaryIO) -> Any:
+def _opened(file: BinaryIO, footer: Footer) -> tuple[Any, pa.Schema]:
+    """The reader of pyarrow, with texts left in their dictionaries, and the columns."""
+    file.seek(0)
     try:
         opened = parquet.ParquetFile(
             file,
             pre_buffer=False,
             buffer_size=_BUFFER,
+            read_dictionary=footer.texts,
             thrift_string_size_limit=_THRIFT_BYTES,
             thrift_container_size_limit=_THRIFT_ITEMS,
         )
-        texts = [
-            opened.metadata.schema.column(i).path
-            for i in range(opened.metadata.num_columns)
-            if opened.metadata.schema.column(i).physical_type == "BYTE_ARRAY"
-        ]
-        file.seek(0)
-        return parquet.ParquetFile(
-            file,
-            pre_buffer=False,
-            buffer_size=_BUFFER,
-            read_dictionary=texts,
-            thrift_string_size_limit=_THRIFT_BYTES,
-            thrift_container_size_limit=_THRIFT_ITEMS,
-        )
+        return opened, opened.schema_arrow
     except _FAILURES as failure:
         raise UsageError(f"the Parquet file cannot be read: {_first_line(failure)}") from None
 
@@ -164,9 +153,9 @@ def _longest(opened: Any, name: str) -> int:
     try:
         for batch in opened.iter_batches(batch_size=_ROWS, columns=[name], use_threads=False):
             texts = batch.column(0)
-            while not pa.types.is_string(texts.type):
+            while pa.types.is_nested(texts.type) or pa.types.is_dictionary(texts.type):
                 texts = texts.dictionary if pa.types.is_dictionary(texts.type) else texts.flatten()
-            longest = max(longest, pc.max(pc.utf8_length(texts)).as_py() or 0)
+            longest = max(longest, pc.max(pc.utf8_length(texts.cast(pa.string()))).as_py() or 0)
     except _FAILURES as failure:
         raise UsageError(f"the Parquet file cannot be read: {_first_line(failure)}") from None
     return longest
@@ -200,19 +189,10 @@ def _holds(own: Column, given: Column) -> bool:
     return whole and pa.types.is_integer(theirs.arrow) and theirs.numpy.itemsize >= ours.numpy.itemsize
 
 
-def _batches(opened: Any, columns: Sequence[Column], limits: Limits) -> Iterator[pa.RecordBatch]:
-    metadata = opened.metadata
-    most_bytes = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    values = max(
-        (
-            metadata.row_group(i).column(j).num_values
-            for i in range(metadata.num_row_groups)
-            for j in range(metadata.num_columns)
-        ),
-        default=1,
-    )
-    a_row = max(1, (most_bytes + 8 * values) // max(metadata.num_rows, 1))
-    step = max(1, min(_ROWS, _BYTES // a_row))
+def _batches(
+    opened: Any, footer: Footer, columns: Sequence[Column], limits: Limits
+) -> Iterator[pa.RecordBatch]:
+    step = max(1, min(_ROWS, _BYTES // footer.row_bytes))
     try:
         for batch in opened.iter_batches(batch_size=step, use_threads=False):
             for piece in _pieces(batch, limits):
@@ -302,6 +282,7 @@ def _list(array: pa.Array, column: Column) -> pa.ListArray:
         lengths = sums[ends] - sums[ends - lengths]
         values = values.flatten()
     if pa.types.is_dictionary(values.type):
+        values.validate(full=True)
         values = values.dictionary_decode()
     element = column.datatype.arrow.value_type
     made = _cast(values, element, column)

@@ -33,7 +33,7 @@ _ESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 class _Dialect:
     """What separates values, and which quotes and escapes there are."""
 
-    name: str
+    called: str
     separator: str
     is_quoted: bool = True
     empty_is_null: bool = False
@@ -87,12 +87,12 @@ def _read(
 def _names(head: bytes, dialect: _Dialect, comments: int) -> tuple[list[str], int]:
     """The names of the columns, and how many lines there are up to the first row."""
     if b"\0" in head:
-        raise UsageError(f"the file is no {dialect.name}: it has bytes of zero")
+        raise UsageError(f"the file is no {dialect.called}: it has bytes of zero")
     text = head.decode("utf-8-sig", "replace")
     lines = text.splitlines(keepends=True)[comments:]
     blank = next((i for i, line in enumerate(lines) if line.strip()), None)
     if blank is None:
-        raise UsageError(f"the {dialect.name} is empty; expected a line with the names of the columns")
+        raise UsageError(f"the {dialect.called} is empty; expected a line with the names of the columns")
     reader = lines_of.reader(iter(lines[blank:]), **_options(dialect))
     names = [_plain(name, dialect).strip() for name in next(reader)]
     return names, comments + blank + reader.line_num
@@ -124,7 +124,7 @@ def _blocks(source: Source, dialect: _Dialect, names: list[str], skipped: int) -
             yield from opened
     except pa.ArrowInvalid as failure:
         if "Empty CSV" not in str(failure):
-            raise UsageError(f"the {dialect.name} cannot be read: {_told(failure)}") from None
+            raise UsageError(f"the {dialect.called} cannot be read: {_told(failure)}") from None
 
 
 def _told(failure: Exception) -> str:
@@ -221,7 +221,9 @@ class _Rows:
         if pc.any(pc.match_substring(texts, "\0")).as_py():
             raise UsageError(f"column '{field.column.name}': a value has a byte of zero")
         if field.column.datatype.kind != "text":
-            return ecsv_header.parsed(texts, field) if self._dialect.name == "ECSV" else parsed(texts, field)
+            return (
+                ecsv_header.parsed(texts, field) if self._dialect.called == "ECSV" else parsed(texts, field)
+            )
         return texts if self._dialect.is_quoted else _unescaped(texts)
 
     def _refuse(self, texts: pa.StringArray, field: Field, row: int, failure: UsageError) -> NoReturn:
