@@ -37,9 +37,9 @@ from vo_server.tap import tap_schema
 
 ARCSEC = 1 / 3600
 RANDOM = np.random.default_rng(20)
-RA = np.concatenate([RANDOM.uniform(0, 360, 500), [0.00001, 359.99999, 120.0, 300.0, 10.0]])
+RA = np.concatenate([RANDOM.uniform(0, 360, 60), [0.00001, 359.99999, 120.0, 300.0, 10.0]])
 DEC = np.concatenate(
-    [np.degrees(np.arcsin(RANDOM.uniform(-1, 1, 500))), [0.0, 0.0, 89.9999, 89.9999, -89.99999]]
+    [np.degrees(np.arcsin(RANDOM.uniform(-1, 1, 60))), [0.0, 0.0, 89.9999, 89.9999, -89.99999]]
 )
 
 
@@ -294,7 +294,7 @@ def test_an_upload_is_matched_with_the_archive_by_position(
     assert set(zip(found["sid"].tolist(), found["n"].tolist(), strict=True)) == set(
         zip(*(i.tolist() for i in np.nonzero(apart < ARCSEC)), strict=True)
     )
-    assert 100 < len(found) < len(RA)
+    assert 20 < len(found) < len(RA)
 
 
 def _shifted(by_deg: np.ndarray) -> SkyCoord:
