@@ -110,7 +110,7 @@ def as_kept(name: str, value: Any) -> Any:
     return value[:23] if name == "date" and value is not None else value
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("run_bytes", [20_000, catalogue_order.RUN_BYTES], ids=["spilled", "in memory"])
 def test_rows_out_are_rows_in_whatever_is_in_them(
     archive: Archive, seed: int, run_bytes: int, monkeypatch: pytest.MonkeyPatch

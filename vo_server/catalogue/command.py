@@ -21,7 +21,7 @@ ORIGIN_OPTIONS = {
     "rights": ("TEXT", "licence or terms, in words"),
     "rights_uri": ("URL", "licence or terms, as a URL"),
     "reference_url": ("URL", "page that describes the data"),
-    "data_ivoid": ("IVOID", "IVOA identifier of the data"),
+    "ivoid": ("IVOID", "IVOA identifier of the data"),
 }
 """Options that say where the data come from, as DataOrigin calls them."""
 
@@ -84,7 +84,7 @@ def _add_file(verb: argparse.ArgumentParser, replaces: bool) -> None:
         "--level", type=int, help=f"who may see it: {levels} (default: the setting level, or as it was)"
     )
     for name, (value, doc) in ORIGIN_OPTIONS.items():
-        option = f"--{name.removeprefix('data_').replace('_', '-')}"
+        option = f"--{name.replace('_', '-')}"
         verb.add_argument(option, dest=name, action="append", default=[], metavar=value, help=doc)
 
 

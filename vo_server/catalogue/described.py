@@ -27,18 +27,19 @@ PIXEL = Column(
 )
 
 ORIGIN = (
-    "data_ivoid",
+    "ivoid",
     "creator",
+    "editor",
     "citation",
+    "article",
     "rights",
     "rights_uri",
     "reference_url",
     "resource_version",
+    "original_date",
     "publication_date",
-    "article",
     "cites",
     "is_derived_from",
-    "contact",
 )
 """What is kept of the origin of data, under the names of the IVOA note (DataOrigin 1.1 section 5.2)."""
 
@@ -261,7 +262,7 @@ def _marked(
 
 def _origin(reading: Reading, given: Given, former: Entry | None) -> tuple[tuple[str, str], ...]:
     """By each name what a person says, else what the file says, else what was said of the former one."""
-    in_file = [(name.lower(), " ".join(value.split())) for name, value in reading.infos]
+    in_file = [(name.lower().removeprefix("data_"), " ".join(value.split())) for name, value in reading.infos]
     said = (given.origin, in_file, former.origin if former else ())
     made: list[tuple[str, str]] = []
     for name in ORIGIN:
