@@ -20,8 +20,9 @@ FINE = 5
 MARGIN = 7
 """So many of the parts are wider than the angle, everywhere on the sky: the narrowest cells are 0.6 of a size wide."""
 
-_SIZE_DEG = math.degrees(math.sqrt(math.pi / 3.0))
 _WIDTHS = 8.0
+WIDEST_DEG = math.degrees(math.sqrt(math.pi / 3.0)) / _WIDTHS
+"""The largest angle that some cell is wide enough for."""
 
 FACES = (
     (8, 9, 10, 11, -1, -1, -1, -1, 10, 11, 8, 9),
@@ -54,7 +55,7 @@ def order_near(radius_deg: float) -> int | None:
     """The order of the cells for an angle; None for one that no cell is wide enough for."""
     if radius_deg <= 0.0:
         return DEEPEST
-    order = math.floor(math.log2(_SIZE_DEG / (_WIDTHS * radius_deg)))
+    order = math.floor(math.log2(WIDEST_DEG / radius_deg))
     return min(order, DEEPEST) if order >= 0 else None
 
 

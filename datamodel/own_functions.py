@@ -1,12 +1,28 @@
 """Which functions does every database get from us, beside those that its SQL has?"""
 
-from datamodel import group_functions, instants, motion, near_cells, pixels, rotations, words
+from datamodel import (
+    group_functions,
+    instants,
+    motion,
+    near_cells,
+    pixels,
+    rings,
+    rotations,
+    shape_measures,
+    shape_relations,
+    shape_texts,
+    words,
+)
 from datamodel.functions import Aggregate, Function
 
 FUNCTIONS: tuple[Function | Aggregate, ...] = (
     *pixels.FUNCTIONS,
     *near_cells.FUNCTIONS,
     *rotations.FUNCTIONS,
+    *shape_texts.FUNCTIONS,
+    *rings.FUNCTIONS,
+    *shape_relations.FUNCTIONS,
+    *shape_measures.FUNCTIONS,
     *motion.FUNCTIONS,
     *instants.FUNCTIONS,
     *words.FUNCTIONS,
