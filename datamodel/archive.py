@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel import extensions
 from datamodel.attributes import all_classes
 from datamodel.clock import Clock, utc_now
 from datamodel.config import Config
@@ -17,7 +18,7 @@ from datamodel.datatypes import Timestamp
 from datamodel.dialect import insert_absent
 from datamodel.errors import NotFoundError
 from datamodel.evolution import adapt
-from datamodel.functions import install
+from datamodel.functions import give, install
 from datamodel.own_functions import FUNCTIONS
 from datamodel.schema import metadata, oid_column, table_of
 from datamodel.store import Store
@@ -79,6 +80,7 @@ class Archive:
         self.listeners: list[Callable[[Any], object]] = []
         config.archive.mkdir(parents=True, exist_ok=True)
         self.database = Database(config.database)
+        give(self.database.engine, extensions.functions(config.udfs))
         self.store = Store(config.archive)
         self._prepared: set[sa.Table] = set()
         self._resources: dict[str, Any] = {}
@@ -104,7 +106,7 @@ class Archive:
     def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
         """Do the same as `prepare` within a transaction under way."""
         self.database.create_missing(connection, [event, account, project, membership, *(tables or [])])
-        install(connection, FUNCTIONS)
+        install(connection, (*FUNCTIONS, *extensions.functions(self.config.udfs)))
         adapt(connection, all_classes())
         self._prepared |= {table_of(cls) for cls in all_classes()}
 

@@ -88,6 +88,14 @@ class Config:
         "",
         "networks such as 10.1.0.0/16, comma-separated, whose addresses these hosts may have, besides public ones",
     )
+    udfs: str = setting(
+        "", "Python files, comma-separated, that declare further functions for queries: see the page on them"
+    )
+    name_service: str = setting(
+        "",
+        "URL with {name} in it where ivo_simbadpoint looks up names that are not known here, such as that of CDS's "
+        "Sesame with -oI; empty for none",
+    )
     makes_per_caller: int = setting(2, "targets that one caller may have made at a time over HTTP")
     makes_at_once: int = setting(8, "targets made at a time over HTTP, all callers together")
     raw_bytes: int = setting(2_000_000_000, "size of one raw file at the most, decompressed")

@@ -13,6 +13,7 @@ from vo_server.data.views import blueprint as data
 from vo_server.datalink.views import blueprint as datalink
 from vo_server.sia.views import blueprint as sia
 from vo_server.tap import jobs as tap_jobs
+from vo_server.tap import udfs
 from vo_server.tap.adql.features import features
 from vo_server.tap.adql.words import RESERVED
 from vo_server.tap.examples import examples
@@ -47,7 +48,7 @@ HEADERS = {
 
 TAP = TapService(
     first_rows,
-    lambda: [(each.form, each.description) for each in features()],
+    lambda archive: [(each.form, each.description) for each in features(udfs.offered(archive.config))],
     RESERVED,
     lambda archive, caller: [Example(e.name, e.description, e.query) for e in examples(archive, caller)],
 )

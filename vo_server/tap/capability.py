@@ -4,6 +4,7 @@ from itertools import groupby
 
 from datamodel.config import Config
 from vo_server.formats.negotiate import OFFERS
+from vo_server.tap import udfs
 from vo_server.tap.adql.features import features
 from vo_server.vosi import Element, capability, child
 
@@ -27,7 +28,7 @@ def table_access(tap_url: str, config: Config) -> Element:
     made = capability(STANDARD_ID, tap_url, type="tr:TableAccess", version="1.1", use="base")
     for ivo_id, name in DATA_MODELS:
         child(made, "dataModel", name, **{"ivo-id": ivo_id})
-    _add_language(made)
+    _add_language(made, config)
     for offer in OFFERS:
         output = child(made, "outputFormat", **{"ivo-id": offer.ivo_id})
         child(output, "mime", offer.mime)
@@ -45,13 +46,13 @@ def table_access(tap_url: str, config: Config) -> Element:
     return made
 
 
-def _add_language(made: Element) -> None:
+def _add_language(made: Element, config: Config) -> None:
     language = child(made, "language")
     child(language, "name", "ADQL")
     for ivo_id, version in LANGUAGE_VERSIONS:
         child(language, "version", version, **{"ivo-id": ivo_id})
     child(language, "description", "The Astronomical Data Query Language")
-    for feature_type, group in groupby(features(), key=lambda feature: feature.type):
+    for feature_type, group in groupby(features(udfs.offered(config)), key=lambda feature: feature.type):
         listed = child(language, "languageFeatures", type=feature_type)
         for feature in group:
             told = child(listed, "feature")

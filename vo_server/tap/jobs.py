@@ -11,7 +11,7 @@ from datamodel.columns import Rows
 from datamodel.context import ANONYMOUS
 from vo_server import dali, errors
 from vo_server.dali import Parameters
-from vo_server.tap import parameters, query, uploads
+from vo_server.tap import parameters, query, udfs, uploads
 from vo_server.tap.adql.parser import parse
 from vo_server.tap.document import about
 from vo_server.tap.plan import plan
@@ -26,7 +26,7 @@ def work(task: Task) -> Iterator[Output]:
     """Answer the query of a job; its parameters are looked at here, not when the job is made."""
     archive = task.archive
     asked = parameters.read(Parameters.of(task.parameters), archive.config, task.folder)
-    task.progress.plan = plan(parse(asked.text), asked.maxrec)
+    task.progress.plan = plan(parse(asked.text, functions=udfs.offered(archive.config).arities), asked.maxrec)
     rows = query.run(archive, task.caller, asked, task.cancelled, seconds=task.seconds)
     counted = _Counted(rows.batches, task.progress)
     rows.batches = counted

@@ -9,10 +9,11 @@ from datamodel.archive import Archive
 from datamodel.bounding import bounded
 from datamodel.columns import Rows
 from datamodel.context import Caller
-from datamodel.errors import UsageError
+from datamodel.errors import OutOfRangeError, UsageError
+from datamodel.speech import Speech
 from vo_server.formats.negotiate import choose
 from vo_server.slow_queries import watched
-from vo_server.tap import tap_schema, uploads
+from vo_server.tap import tap_schema, udfs, uploads
 from vo_server.tap.adql.translate import translate
 from vo_server.tap.parameters import TapQuery
 from vo_server.tap.uploads import Allowance, Uploaded
@@ -47,11 +48,29 @@ def run(
     QueryTimeoutError
         The time was over before the first rows were there.
     """
+    speech = archive.database.speech
+    try:
+        return _spoken(speech, archive, caller, query, cancelled, seconds)
+    except OutOfRangeError:
+        if speech.careful is None:
+            raise
+    return _spoken(speech.careful, archive, caller, query, cancelled, seconds)
+
+
+def _spoken(
+    speech: Speech,
+    archive: Archive,
+    caller: Caller,
+    query: TapQuery,
+    cancelled: Callable[[], bool],
+    seconds: float | None,
+) -> Rows:
     with uploads.opened(query.uploads, archive.config, cancelled) as uploaded:
-        return _answer(archive, caller, query, uploaded, cancelled, seconds)
+        return _answer(speech, archive, caller, query, uploaded, cancelled, seconds)
 
 
 def _answer(
+    speech: Speech,
     archive: Archive,
     caller: Caller,
     query: TapQuery,
@@ -59,10 +78,12 @@ def _answer(
     cancelled: Callable[[], bool],
     seconds: float | None,
 ) -> Rows:
-    catalogue, speech = tap_schema.catalogue(archive, caller), archive.database.speech
+    catalogue = tap_schema.catalogue(archive, caller)
     if uploaded:
         catalogue = catalogue.with_tables([each.table for each in uploaded])
-    translated = translate(query.text, catalogue, caller, speech, most=query.maxrec + 1)
+    translated = translate(
+        query.text, catalogue, caller, speech, most=query.maxrec + 1, udfs=udfs.for_query(archive, caller)
+    )
     if query.maxrec == 0:
         return Rows(translated.columns, iter(()), overflow=True, tables=translated.tables)
     allowance = Allowance(archive.config.upload_rows, cancelled)

@@ -111,9 +111,8 @@ def _jobs() -> list[ShownJob]:
 def words() -> Response:
     """What can be written in a query, as JSON for the page."""
     opened = archive()
-    body = json.dumps(
-        words_of(tap_schema.read(opened, dali.caller_of(flask.request)), tap_service()), ensure_ascii=False
-    )
+    schemas = tap_schema.read(opened, dali.caller_of(flask.request))
+    body = json.dumps(words_of(schemas, tap_service(), opened), ensure_ascii=False)
     response = Response(body, mimetype="application/json")
     response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:32])
     response.make_conditional(flask.request)

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from datamodel.archive import Archive
 from datamodel.tap_schema import ColumnEntry, SchemaEntry, TableEntry
 from vo_server.web.adql_functions import FUNCTIONS
 from vo_server.web.tap_service import TapService
 
 
-def words(schemas: Iterable[SchemaEntry], tap: TapService) -> dict[str, Any]:
+def words(schemas: Iterable[SchemaEntry], tap: TapService, archive: Archive) -> dict[str, Any]:
     """All of it, as JSON has it.
 
     Parameters
@@ -17,10 +18,12 @@ def words(schemas: Iterable[SchemaEntry], tap: TapService) -> dict[str, Any]:
         What TAP_SCHEMA tells; names are as a query writes them.
     tap
         Tells of the functions and the reserved words.
+    archive
+        Whose site may have functions of its own.
     """
     return {
         "schemas": [_schema(schema) for schema in schemas],
-        "functions": list(_functions(tap)),
+        "functions": list(_functions(tap, archive)),
         "reserved": sorted(tap.reserved),
     }
 
@@ -57,12 +60,12 @@ def _type(column: ColumnEntry) -> str:
     return f"{column.datatype}[{column.arraysize}]" if column.arraysize else column.datatype
 
 
-def _functions(tap: TapService) -> Iterator[dict[str, str]]:
+def _functions(tap: TapService, archive: Archive) -> Iterator[dict[str, str]]:
     """The core of ADQL, and what the service adds to it: forms that are a signature."""
     for function in FUNCTIONS:
         yield {"name": function.name, "form": function.signature, "description": function.description}
     known = {function.name for function in FUNCTIONS}
-    for form, description in tap.functions():
+    for form, description in tap.functions(archive):
         name, bracket, _ = form.partition("(")
         if bracket and name.strip().upper() not in known:
             yield {"name": name.strip(), "form": form, "description": description}

@@ -37,7 +37,7 @@ class TapService:
     """
 
     ask: Callable[[Archive, Caller, str, str, int, Callable[[], bool]], Rows]
-    functions: Callable[[], Iterable[tuple[str, str]]]
+    functions: Callable[[Archive], Iterable[tuple[str, str]]]
     reserved: frozenset[str]
     examples: Callable[[Archive, Caller], list[Example]]
 

@@ -38,6 +38,11 @@ class Catalogue:
         return made
 
     @property
+    def tables(self) -> tuple[Table, ...]:
+        """All of them."""
+        return tuple(self._full.values())
+
+    @property
     def names(self) -> list[str]:
         """All full names."""
         return [t.full_name for t in self._full.values()]

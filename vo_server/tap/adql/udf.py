@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from string import Formatter
 from typing import Any
 
 from datamodel import sql
@@ -54,9 +55,8 @@ class Udf:
     description
         One or two sentences for people.
     sql
-        SQL that every database understands, with the parameters by name between braces; or what makes it of the
-        `Speech` and the SQL of each argument, a point counting for two. Of a point, what makes longitude and latitude.
-        REAL arguments arrive as doubles.
+        SQL that every database understands, with the `fields` between braces; or what makes it of the `Speech` and
+        the SQL of each of these: a pair of SQL if the result is a point. REAL arguments arrive as doubles.
     unit, ucd
         Of the result.
     value
@@ -92,7 +92,7 @@ class Udf:
         Raises
         ------
         UsageError
-            The form cannot be read, or has a type that there is not.
+            The form cannot be read, has a type that there is not, or the SQL names something else.
         """
         found = _FORM.fullmatch(self.form)
         unread = UsageError(f"expected a form such as 'f(x REAL, y TEXT) -> REAL', found '{self.form}'")
@@ -100,6 +100,12 @@ class Udf:
             raise unread
         if not all(_PARAMETER.fullmatch(p) and p.split()[1] in TAKEN for p in self._listed):
             raise unread
+        if isinstance(self.sql, str):
+            unknown = {name for _, name, _, _ in Formatter().parse(self.sql) if name is not None} - set(
+                self.fields
+            )
+            if unknown:
+                raise UsageError(f"{self.form} has no parameter '{unknown.pop()}', which its SQL speaks of")
 
     @property
     def name(self) -> str:
@@ -110,6 +116,15 @@ class Udf:
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """Name and type of each."""
         return tuple((name, kind) for name, _, kind in (p.partition(" ") for p in self._listed))
+
+    @cached_property
+    def fields(self) -> tuple[str, ...]:
+        """What the SQL is made of: the parameters by name, but ``p_lon`` and ``p_lat`` of a point ``p``."""
+        return tuple(
+            name + part
+            for name, kind in self.parameters
+            for part in (("_lon", "_lat") if kind in ("POINT", "GEOMETRY") else ("",))
+        )
 
     @property
     def _listed(self) -> list[str]:
@@ -137,16 +152,13 @@ class Udf:
         """How often the SQL repeats an argument."""
         if callable(self.sql):
             return 2
-        return max([self.sql.count(f"{{{name}}}") for name, _ in self.parameters], default=1)
+        return max([self.sql.count(f"{{{field}}}") for field in self.fields], default=1)
 
 
 def _filled(udf: Udf, _speech: Speech, *arguments: Sql) -> Sql:
-    text = {
-        name: sql.at_least(argument, sql.ATOM)
-        for (name, _), argument in zip(udf.parameters, arguments, strict=True)
-    }
+    texts = [sql.at_least(argument, sql.ATOM) for argument in arguments]
     assert isinstance(udf.sql, str)
-    made = Sql(f"({udf.sql.format(**text)})")
+    made = Sql(f"({udf.sql.format(**dict(zip(udf.fields, texts, strict=True)))})")
     return sql.cast(made, "DOUBLE PRECISION") if udf.column.type == "DOUBLE" else made
 
 
