@@ -142,6 +142,13 @@ def fault_of(failure: BaseException) -> str | None:
     return None
 
 
+def left_range(failure: BaseException) -> bool:
+    """Whether a number on the way was too large for its type, or too near to 0."""
+    if isinstance(failure, psycopg2.Error):
+        return bool(failure.pgcode == "22003")
+    return isinstance(failure, sqlite3.Error) and "integer overflow" in str(failure)
+
+
 _FAULTS_POSTGRESQL = ("21", "22", "54", "53400")
 """Classes of SQLSTATE: cardinality violation, data exception, program limit exceeded, a configured limit exceeded."""
 

@@ -16,6 +16,10 @@ class UsageError(ArchiveError):
     """The caller asked for something that has no meaning; the message says what was expected."""
 
 
+class OutOfRangeError(UsageError):
+    """The numbers of a statement left the range of their type on the way."""
+
+
 class NotFoundError(ArchiveError):
     """What the caller named does not exist, or the caller may not see it."""
 

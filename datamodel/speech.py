@@ -1,6 +1,7 @@
 """What does each database write in its own way? One object for each, picked when the database is opened."""
 
-from dataclasses import dataclass
+import sqlite3
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from datamodel import sql
@@ -33,6 +34,8 @@ class Speech:
         Written with ``{text}``, an ISO 8601 time with six decimals.
     parse
         Written with ``{value}``: the number that a text is, or NULL.
+    parse_whole
+        Written with ``{value}``: the BIGINT that a text is, without its decimals, or NULL.
     show
         Written with ``{value}``: the text of a value, by datatype; of those not listed, what CAST gives.
     every_row
@@ -41,6 +44,24 @@ class Speech:
         Written with ``{text}`` and ``{part}``: where in a text another one begins, from 1; 0 if nowhere.
     rows_joined
         Written with ``{value}`` and ``{delimiter}``: an aggregate, all texts that are not NULL.
+    time
+        Written with ``{value}``: the instant that a text is as DALI writes it, or NULL.
+    single
+        Written with ``{value}``: the nearest REAL of a double.
+    finite
+        Written with ``{value}``: a double, or NULL where it is infinite or no number.
+    whole
+        Written with ``{value}``: the result of arithmetic of whole numbers, or NULL where it is no BIGINT.
+    sums
+        Aggregates of numbers, written with ``{each}`` and ``{value}``: ``SUM`` and ``AVG`` of doubles, and ``BIGINT``,
+        the sum of whole numbers.
+    operators
+        Written with ``{left}`` and ``{right}``: arithmetic, where it is not what SQL calls it.
+    full_join
+        What the condition of a FULL JOIN may be: ``any``; ``equal`` for columns of both sides that are equal;
+        ``none`` where there is no FULL JOIN.
+    careful
+        How a statement is written once more that failed because numbers left their range; slower.
     near
         Written with ``{value}``, ``{column}``, ``{table}``, ``{pixel}``, ``{order}`` and ``{last}``: see `is_near`.
     """
@@ -57,11 +78,20 @@ class Speech:
     random: str
     instant: str
     parse: str
+    parse_whole: str
     show: dict[str, str]
     every_row: str
     place: str
     rows_joined: str
+    time: str
+    single: str
+    finite: str
+    whole: str
+    sums: dict[str, str]
+    operators: dict[str, str]
+    full_join: str
     near: str
+    careful: "Speech | None" = None
 
     def type_name(self, datatype: str) -> str:
         """What a datatype is called in a CAST."""
@@ -109,6 +139,33 @@ class Speech:
     def parsed(self, value: Sql) -> Sql:
         """The number that a text is, as a double; NULL where it is none."""
         return Sql(self.parse.format(value=value.text))
+
+    def time_of(self, value: Sql) -> Sql:
+        """The instant that a text is; NULL where it is none."""
+        return Sql(self.time.format(value=value.text))
+
+    def rounded_to_real(self, value: Sql) -> Sql:
+        """A double as a REAL; NULL where it is too large."""
+        return Sql(self.single.format(value=value.text))
+
+    def computed(self, operator: str, left: Sql, right: Sql) -> Sql:
+        """Arithmetic of two doubles or two whole numbers, whose result `checked` may have to look at."""
+        form = self.operators.get(operator)
+        if form is None:
+            return sql.binary(left, operator, right, sql.SUM if operator in "+-" else sql.PRODUCT)
+        return Sql(form.format(left=left.text, right=right.text))
+
+    def checked(self, value: Sql, datatype: str) -> Sql:
+        """What has been computed as BIGINT or DOUBLE, or NULL where that has no room for it."""
+        return Sql((self.whole if datatype == "BIGINT" else self.finite).format(value=value.text))
+
+    def summed(self, name: str, value: Sql, *, distinct: bool) -> Sql:
+        """One of `sums`."""
+        return Sql(self.sums[name].format(value=value.text, each="DISTINCT " if distinct else ""))
+
+    def parsed_whole(self, value: Sql) -> Sql:
+        """The whole number that a text is, as a BIGINT; NULL where it is none."""
+        return Sql(self.parse_whole.format(value=value.text))
 
     def shown(self, value: Sql, datatype: str) -> Sql:
         """A value as text: numbers as short as they can be read back, times as DALI writes them."""
@@ -159,6 +216,17 @@ _NUMBERS = {
 _BOOLEAN_TEXT = "CASE {value} WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END"
 _NUMBER = r"^\s*[+-]?([0-9]{{1,200}}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{{1,2}})?\s*$"
 
+_REAL, _BIGINT = "3.4028235677973366e38", "9223372036854775808"
+"""What is as large, or larger, is no REAL and no BIGINT."""
+
+
+def _within(value: str, bound: str) -> str:
+    """A number, or NULL where it is not between a bound and its opposite; it is written once."""
+    return f"nullif(nullif(LEAST(GREATEST({value}, -{bound}), {bound}), -{bound}), {bound})"
+
+
+_WHOLE = "trunc(CAST({value} AS numeric))"
+
 SPEECHES: dict[str, Speech] = {
     "sqlite": Speech(
         name="sqlite",
@@ -173,6 +241,7 @@ SPEECHES: dict[str, Speech] = {
         random="(0.5 + random() / 18446744073709551616.0)",
         instant="'{text}'",
         parse="vo_number({value})",
+        parse_whole="vo_whole({value})",
         show={
             "DOUBLE": "vo_text({value}, 17)",
             "REAL": "vo_text({value}, 9)",
@@ -182,6 +251,14 @@ SPEECHES: dict[str, Speech] = {
         every_row="-1",
         place="instr({text}, {part})",
         rows_joined="group_concat({value}, {delimiter})",
+        time="vo_time({value})",
+        single="vo_single({value})",
+        finite="nullif(nullif({value}, 9e999), -9e999)",
+        whole="CASE typeof({value}) WHEN 'integer' THEN {value} END",
+        sums={name: f"nullif(nullif({name}({{each}}{{value}}), 9e999), -9e999)" for name in ("SUM", "AVG")}
+        | {"BIGINT": "CAST(sum({each}{value}) AS BIGINT)"},
+        operators={},
+        full_join="any" if sqlite3.sqlite_version_info >= (3, 39) else "none",
         near=(
             "{value} IN (SELECT s.{column} FROM json_each(vo_near_cells({pixel}, {order})) AS k "
             "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k.value AND k.value + {last})"
@@ -200,6 +277,7 @@ SPEECHES: dict[str, Speech] = {
         random="random()",
         instant="TIMESTAMP '{text}'",
         parse=f"(CASE WHEN {{value}} ~ '{_NUMBER}' THEN CAST({{value}} AS DOUBLE PRECISION) END)",
+        parse_whole=f"(CASE WHEN {{value}} ~ '{_NUMBER}' THEN CAST({_within(_WHOLE, _BIGINT)} AS BIGINT) END)",
         show={
             "BOOLEAN": _BOOLEAN_TEXT,
             "TIMESTAMP": """to_char({value}, 'YYYY-MM-DD"T"HH24:MI:SS.US')""",
@@ -207,9 +285,41 @@ SPEECHES: dict[str, Speech] = {
         every_row="ALL",
         place="strpos({text}, {part})",
         rows_joined="string_agg({value}, {delimiter})",
+        time="vo_time({value})",
+        single=f"CAST({_within('{value}', _REAL)} AS REAL)",
+        finite="nullif(nullif(nullif({value}, 'NaN'), 'Infinity'), '-Infinity')",
+        whole="({value})",
+        sums={name: f"{name}({{each}}{{value}})" for name in ("SUM", "AVG")}
+        | {"BIGINT": f"CAST({_within('sum({each}{value})', _BIGINT)} AS BIGINT)"},
+        operators={},
+        full_join="equal",
         near=(
             "{value} = ANY (ARRAY(SELECT s.{column} FROM vo_near_cells({pixel}, {order}) AS k "
             "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k AND k + {last}))"
         ),
     ),
 }
+
+_DOUBLE = "1.797693134862315808e308"
+_EXACT = _within("sum({each}CAST({value} AS numeric))", _DOUBLE)
+
+_CAREFUL: dict[str, Speech] = {
+    "sqlite": replace(SPEECHES["sqlite"], sums=SPEECHES["sqlite"].sums | {"BIGINT": "vo_sum({each}{value})"}),
+    "postgresql": replace(
+        SPEECHES["postgresql"],
+        operators={
+            "+": "vo_plus({left}, {right})",
+            "-": "vo_minus({left}, {right})",
+            "*": "vo_times({left}, {right})",
+            "/": "vo_over({left}, {right})",
+        },
+        single="vo_single({value})",
+        sums={
+            "SUM": f"CAST({_EXACT} AS DOUBLE PRECISION)",
+            "AVG": f"CAST({_EXACT} / nullif(count({{each}}{{value}}), 0) AS DOUBLE PRECISION)",
+            "BIGINT": SPEECHES["postgresql"].sums["BIGINT"],
+        },
+    ),
+}
+for _name, _careful in _CAREFUL.items():
+    SPEECHES[_name] = replace(SPEECHES[_name], careful=_careful)

@@ -3,7 +3,10 @@
 import math
 import re
 import sqlite3
+import struct
 from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +56,8 @@ def register(connection: sqlite3.Connection) -> None:
             connection.create_function(name, 2, _null_when_undefined(two), deterministic=True)
     for name, (arguments, text) in _TEXT.items():
         connection.create_function(name, arguments, text, deterministic=True)
+    made: Any = _Sum
+    connection.create_aggregate("vo_sum", 1, made)
     for function in FUNCTIONS:
         function.register(connection)
 
@@ -70,6 +75,14 @@ def _number(text: object) -> float | None:
     if isinstance(text, int | float):
         return float(text)
     return float(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else None
+
+
+def _whole(text: object) -> int | None:
+    """The same without its decimals, exactly; None where it is no BIGINT."""
+    if not isinstance(text, str) or not _DIGITS.fullmatch(text):
+        return None
+    found = int(Decimal(text.strip()))
+    return found if -(2**63) <= found < 2**63 else None
 
 
 _DIGITS = re.compile(
@@ -92,11 +105,41 @@ def _text(value: object, digits: int) -> str | None:
 
 _DOUBLE_DIGITS = 17
 
+
+def _single(value: object) -> float | None:
+    """The nearest REAL, as a double; None where it is too large."""
+    if not isinstance(value, int | float):
+        return None
+    try:
+        return float(_SINGLE.unpack(_SINGLE.pack(value))[0]) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+_SINGLE = struct.Struct("<f")
+
+
+class _Sum:
+    """Whole numbers, exactly; NULL where the sum is no BIGINT."""
+
+    def __init__(self) -> None:
+        self._sum: int | None = None
+
+    def step(self, value: int | None) -> None:
+        if value is not None:
+            self._sum = value + (self._sum or 0)
+
+    def finalize(self) -> int | None:
+        return None if self._sum is None or not -(2**63) <= self._sum < 2**63 else self._sum
+
+
 _TEXT: dict[str, tuple[int, Callable[..., str | float | None]]] = {
     "vo_lower": (1, _lower),
     "vo_upper": (1, _upper),
     "vo_number": (1, _number),
+    "vo_whole": (1, _whole),
     "vo_text": (2, _text),
+    "vo_single": (1, _single),
 }
 """Name, number of arguments, and what computes it."""
 

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from datamodel import dialect
 from datamodel.batches import BATCH_BYTES, BATCH_ROWS, FIRST_ROWS, joined, next_step, record_batch
 from datamodel.columns import Column, Rows
-from datamodel.errors import QueryTimeoutError, UsageError
+from datamodel.errors import OutOfRangeError, QueryTimeoutError, UsageError
 
 _STEP_ROWS = 2048
 _GROWTH = 8
@@ -75,7 +75,8 @@ class Watch:
         if dialect.was_interrupted(failure):
             return self.error()
         fault = dialect.fault_of(failure)
-        return failure if fault is None else UsageError(f"the database cannot compute this query: {fault}")
+        kind = OutOfRangeError if dialect.left_range(failure) else UsageError
+        return failure if fault is None else kind(f"the database cannot compute this query: {fault}")
 
     def _too_long(self) -> str:
         return f"the query was stopped at the limit of {self.seconds:g} s"

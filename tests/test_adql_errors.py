@@ -333,7 +333,7 @@ UNITS = {
     'ra / "size"': ("DOUBLE", "deg.pixel**-1"),
     "SQRT(ra * dec)": ("DOUBLE", "deg"),
     "POWER(ra, 2)": ("DOUBLE", "deg**2"),
-    "mag + mag": ("REAL", "mag"),
+    "mag + mag": ("DOUBLE", "mag"),
     '"size" + 1': ("BIGINT", "pixel"),
     "ATAN2(ra, dec)": ("DOUBLE", "rad"),
     "DISTANCE(ra, dec, 1, 2)": ("DOUBLE", "deg"),

@@ -7,9 +7,9 @@ from vo_server.tap.adql.errors import AdqlError, Position
 SHALLOW = 5
 """Nesting of a query up to which its SQL need not be looked at."""
 
-_STACK = 54
-"""What fails first, of all that was tried, is division inside division, at 57 by this count."""
-_PLACES = {"(": 3, "(SELECT": 8}
+_STACK = 92
+"""What fails first, of all that was tried, is division inside division, at 95 by this count."""
+_PLACES = {"(": 5, "(SELECT": 8}
 _BRACKET = re.compile(r"\(SELECT|\(|\)")
 
 

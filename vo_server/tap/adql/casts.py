@@ -3,9 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
-from datamodel import sql
+from datamodel import sql, times_of_texts
 from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
 from datamodel.speech import Speech
@@ -15,7 +14,6 @@ from vo_server.tap.adql.tree import CastTo
 from vo_server.tap.adql.types import described, double, instant, is_integer, literal
 from vo_server.tap.adql.values import Value, derived
 
-_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?Z?)?")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _BOUNDS = {"SMALLINT": 2**15, "INTEGER": 2**31, "BIGINT": 2**63}
 
@@ -28,16 +26,13 @@ def timestamp(at: Position, text: str, speech: Speech) -> Value:
     AdqlError
         The string is no date, or there is no such day.
     """
-    expected = AdqlError(at, f"expected a time such as '2003-02-14T01:02:03', found '{text[:60]}'")
-    if not _ISO.fullmatch(text.strip()):
-        raise expected
-    whole, _, fraction = text.strip().removesuffix("Z").partition(".")
     try:
-        parsed = datetime.fromisoformat(whole)
+        parsed = times_of_texts.parsed(text)
     except ValueError:
-        raise expected from None
-    microsecond = int((fraction + "000000")[:6])
-    return instant(at, parsed.replace(microsecond=microsecond, tzinfo=UTC).replace(tzinfo=None), speech)
+        parsed = None
+    if parsed is None:
+        raise AdqlError(at, f"expected a time such as '2003-02-14T01:02:03', found '{text[:60]}'")
+    return instant(at, parsed, speech)
 
 
 def cast(written: CastTo, value: Value, speech: Speech) -> Value:
@@ -66,7 +61,9 @@ def _number(written: CastTo, value: Value, speech: Speech) -> Value:
     if written.type in _BOUNDS:
         made = _bounded(made, written.type, is_integer(value))
     column = replace(_unnamed(value), type=written.type)
-    return derived(written.at, speech.cast(made, written.type), column, f"CAST {written.type}", [value], 3)
+    rounded = written.type == "REAL" and value.column.type != "REAL"
+    made = speech.rounded_to_real(double(value)) if rounded else speech.cast(made, written.type)
+    return derived(written.at, made, column, f"CAST {written.type}", [value], 3)
 
 
 def _bounded(value: Sql, kind: str, whole: bool) -> Sql:
@@ -89,9 +86,11 @@ def _text(written: CastTo, value: Value, speech: Speech) -> Value:
 
 def _parsed_number(written: CastTo, value: Value, speech: Speech) -> Value:
     if not value.constant:
-        made = derived(value.at, speech.parsed(value.sql), Column("", "DOUBLE"), "parsed", [value], 3)
-        return _number(written, made, speech)
-    text = _constant(written, value)
+        whole = written.type in _BOUNDS
+        made = speech.parsed_whole(value.sql) if whole else speech.parsed(value.sql)
+        column = Column("", "BIGINT" if whole else "DOUBLE")
+        return _number(written, derived(value.at, made, column, "parsed", [value], 3), speech)
+    text: str = value.constant[0]
     try:
         found = int(text) if _WHOLE.fullmatch(text.strip()) else float(text)
     except ValueError:
@@ -100,13 +99,16 @@ def _parsed_number(written: CastTo, value: Value, speech: Speech) -> Value:
 
 
 def _parsed_time(written: CastTo, value: Value, speech: Speech) -> Value:
-    return timestamp(value.at, _constant(written, value), speech).but(at=written.at)
+    if value.constant:
+        return timestamp(value.at, value.constant[0], speech).but(at=written.at)
+    return derived(written.at, speech.time_of(value.sql), Column("", "TIMESTAMP"), "CAST TIMESTAMP", [value])
 
 
-def _constant(written: CastTo, value: Value) -> str:
-    if not value.constant:
-        raise AdqlError(written.at, f"only a string can be cast to {written.type}, found {described(value)}")
-    return str(value.constant[0])
+def _counted(written: CastTo, value: Value, speech: Speech) -> Value:
+    """A boolean as 1 or 0."""
+    one = sql.case((value.sql, number(1)), (sql.not_(value.sql), number(0)))
+    counted = derived(value.at, one, Column("", "INTEGER"), "counted", [value], 2)
+    return _number(written, counted, speech)
 
 
 def _unchanged(written: CastTo, value: Value, speech: Speech) -> Value:
@@ -126,4 +128,5 @@ _CASTERS: dict[tuple[str, str], Callable[[CastTo, Value, Speech], Value]] = {
     ("timestamp", "timestamp"): _unchanged,
     ("timestamp", "text"): _text,
     ("boolean", "text"): _text,
+    ("boolean", "number"): _counted,
 }

@@ -18,6 +18,7 @@ from vo_server.tap.adql.types import (
     double,
     is_integer,
     power_unit,
+    unsigned,
 )
 from vo_server.tap.adql.values import Value, derived
 
@@ -219,7 +220,7 @@ def _absolute(written: Call, arguments: list[Value], speech: Speech) -> Value:
     require("number", written.name, arguments)
     value = arguments[0]
     column = replace(_same_unit(value), type=value.column.type if value.kind == "number" else "DOUBLE")
-    return derived(written.at, call("abs", value.sql), column, written.name, arguments)
+    return derived(written.at, call("abs", unsigned(value)), column, written.name, arguments)
 
 
 def _modulo(written: Call, arguments: list[Value], speech: Speech) -> Value:

@@ -9,7 +9,7 @@ from datamodel.columns import Table
 from datamodel.context import Caller
 from datamodel.speech import Speech
 from datamodel.sql import Sql
-from vo_server.tap.adql import tree
+from vo_server.tap.adql import full_joins, tree
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.comparisons import pair
 from vo_server.tap.adql.errors import AdqlError, Position
@@ -102,15 +102,21 @@ class Relations:
         right = self.relation(node.right, parent)
         sources = left.sources + right.sources
         _check_names(node.at, sources)
+        reaches_out = left.reaches_out or right.reaches_out
         if node.kind == "CROSS":
             text = f"{left.text} CROSS JOIN {_operand(right)}"
-            return Relation(text, sources, left.visible + right.visible)
+            return Relation(text, sources, left.visible + right.visible, reaches_out)
         shared = _shared(node, left, right)
         if node.on is None:
             return self._merged(node, left, right, shared)
         scope = Scope(Relation("", sources, left.visible + right.visible), parent)
-        on = Resolver(scope, self.answer, self.speech, self.udfs, "ON").value(node.on).sql
-        return Relation(_joined(node.kind, left, right, on), sources, left.visible + right.visible)
+        on = Resolver(scope, self.answer, self.speech, self.udfs, "ON").value(node.on)
+        if node.kind == "FULL" and not full_joins.understood(on, left, right, self.speech):
+            left, right, text = full_joins.rewritten(left, right, on.sql, self.numbers)
+        else:
+            text = _joined(node.kind, left, right, on.sql)
+        reaches_out = reaches_out or scope.reaches_out
+        return Relation(text, left.sources + right.sources, left.visible + right.visible, reaches_out)
 
     def _merged(
         self, node: tree.Join, left: Relation, right: Relation, shared: list[tuple[Value, Value]]
@@ -118,11 +124,16 @@ class Relations:
         """A join whose shared columns appear once, first, in ``*`` (ADQL 2.1 section 2.2.2)."""
         pairs = [pair(a.at, a, b, self.speech) for a, b in shared]
         on = sql.all_of(*[a.sql.equals(b.sql) for a, b in pairs])
+        text = ""
+        if node.kind == "FULL" and self.speech.full_join == "none":
+            left, right, text = full_joins.rewritten(left, right, on, self.numbers)
+            shared = _shared(node, left, right)
         gone = {v.key for both in shared for v in both}
         rest = [v for v in left.visible + right.visible if v.key not in gone]
         once = [_one(node.kind, a, b) for a, b in shared]
-        text = _joined(node.kind, left, right, on)
-        return Relation(text, left.sources + right.sources, once + rest)
+        text = text or _joined(node.kind, left, right, on)
+        reaches_out = left.reaches_out or right.reaches_out
+        return Relation(text, left.sources + right.sources, once + rest, reaches_out)
 
     _METHODS: ClassVar[dict[type[tree.Node], Callable[..., Relation]]] = {
         tree.TableName: _table,
@@ -137,7 +148,7 @@ def _single(source: Source, written: str) -> Relation:
 
 def _operand(right: Relation) -> str:
     """What stands right of JOIN; joins group from the left."""
-    return right.text if len(right.sources) == 1 else f"({right.text})"
+    return right.text if len({s.alias for s in right.sources}) == 1 else f"({right.text})"
 
 
 def _check_names(at: Position, sources: list[Source]) -> None:

@@ -18,8 +18,10 @@ from vo_server.tap.adql.types import (
     double,
     is_integer,
     literal,
+    operand,
     product_unit,
     sum_unit,
+    unsigned,
     with_statistic,
 )
 from vo_server.tap.adql.udf import Udfs
@@ -88,7 +90,7 @@ class Resolver:
         number = value.constant[0] if value.constant else None
         if number is not None:
             return literal(node.at, -number)
-        return derived(node.at, -value.sql, replace(value.column, name=""), "-", [value])
+        return derived(node.at, -unsigned(value), replace(value.column, name=""), "-", [value])
 
     def _arithmetic(self, node: tree.Arithmetic) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -103,16 +105,19 @@ class Resolver:
         unit = sum_unit(left, right) if node.operator in "+-" else _product(node.operator, left, right)
         ucd = left.column.ucd if node.operator in "+-" and left.column.ucd == right.column.ucd else None
         made = self._computed(node.operator, left, right, kind)
-        return derived(node.at, made, Column("", kind, unit=unit, ucd=ucd), node.operator, [left, right])
+        column = Column("", kind, unit=unit, ucd=ucd)
+        found = derived(node.at, self.speech.checked(made, kind), column, node.operator, [left, right])
+        found.unchecked = made
+        return found
 
     def _computed(self, operator: str, left: Value, right: Value, kind: str) -> Sql:
         """Arithmetic in the type of the result; dividing by zero gives NULL, whole numbers divide to whole ones."""
-        plain = left.column.type == kind and operator != "/"
-        a = left.sql if plain else self.speech.cast(left.sql, kind)
-        b = right.sql if right.column.type == kind else self.speech.cast(right.sql, kind)
-        if operator == "/" and not right.number:
-            b = call("nullif", b, sql.number(0))
-        return sql.binary(a, operator, b, sql.SUM if operator in "+-" else sql.PRODUCT)
+        if operator != "/":
+            return self.speech.computed(
+                operator, operand(left, kind, self.speech), operand(right, kind, self.speech)
+            )
+        a, b = (self.speech.cast(v.sql, kind) for v in (left, right))
+        return self.speech.computed(operator, a, b if right.number else call("nullif", b, sql.number(0)))
 
     def _call(self, node: tree.Call) -> Value:
         arguments = [self.value(a) for a in node.arguments]
@@ -149,9 +154,11 @@ class Resolver:
         argument = double(value) if kind == "DOUBLE" else value.sql
         if value.kind == "text":
             argument = self.speech.by_code_point(argument)
-        found = Sql(f"{node.name.lower()}({each}{argument.text})")
-        if node.name == "SUM" and kind == "BIGINT":
-            found = sql.cast(found, "BIGINT")
+        if node.name in ("SUM", "AVG"):
+            sums = kind if kind == "BIGINT" else node.name
+            found = self.speech.summed(sums, argument, distinct=node.distinct)
+        else:
+            found = Sql(f"{node.name.lower()}({each}{argument.text})")
         statistic = _STATISTICS.get(node.name)
         ucd = with_statistic(value.column.ucd, statistic) if statistic else value.column.ucd
         return found, Column("", kind, unit=value.column.unit, ucd=ucd, arraysize=value.column.arraysize)

@@ -84,11 +84,12 @@ class Source:
 
 @dataclass
 class Relation:
-    """What FROM gives: the SQL, the tables by name, and the columns of ``*``."""
+    """What FROM gives: the SQL, the tables by name, and the columns of ``*``; does it need a query around it?"""
 
     text: str
     sources: list[Source]
     visible: list[Value]
+    reaches_out: bool = False
 
     @cached_property
     def by_name(self) -> dict[str, list[Value]]:

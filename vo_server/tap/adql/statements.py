@@ -11,7 +11,7 @@ from datamodel.columns import Column
 from datamodel.context import Caller
 from datamodel.speech import Speech
 from datamodel.sql import Sql
-from vo_server.tap.adql import tree
+from vo_server.tap.adql import bounds, tree
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.naming import named_columns
@@ -21,6 +21,9 @@ from vo_server.tap.adql.scope import Relation, Scope
 from vo_server.tap.adql.types import common_type
 from vo_server.tap.adql.udf import Udfs
 from vo_server.tap.adql.values import Value
+
+_DEEP = 2
+"""Queries around one that is moved to WITH, so that the parser of SQLite can read what is left."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ class Statements:
         self.speech = speech
         self.udfs = udfs
         self.named: list[tuple[tree.Name, Answer, str]] = []
+        self._kept: list[str] = []
+        self._level, self._deep = 0, False
         self.relations = Relations(catalogue, caller, speech, udfs, self.named, count(1), self.answer)
 
     def top(self, query: tree.Query, most: int | None = None) -> Answer:
@@ -91,16 +96,22 @@ class Statements:
         AdqlError
             At the part that has no meaning.
         """
+        self._deep = query.depth > bounds.SHALLOW
         for written in query.named:
             if any(written.name.matches(name.text) for name, _, _ in self.named):
                 raise AdqlError(written.at, f"two queries of WITH are called '{written.name.text}'")
             answer = _renamed(written, self.answer(written.query, None))
-            self.named.append((written.name, answer, f"w{len(self.named) + 1}"))
+            self.named.append((written.name, answer, self._keep(answer.text)))
         answer = self._bounded(query, most)
-        if not self.named:
+        if not self._kept:
             return answer
-        listed = ", ".join(f"{cte} AS ({named.text})" for _, named, cte in self.named)
-        return replace(answer, text=f"WITH {listed} {answer.text}")
+        return replace(answer, text=f"WITH {', '.join(self._kept)} {answer.text}")
+
+    def _keep(self, text: str) -> str:
+        """Put a query into WITH; the name it has there."""
+        name = f"w{len(self._kept) + 1}"
+        self._kept.append(f"{name} AS ({text})")
+        return name
 
     def _bounded(self, query: tree.Query, most: int | None) -> Answer:
         if most is None:
@@ -115,7 +126,16 @@ class Statements:
         return replace(self._wrapped(inner, query, most), top=None)
 
     def answer(self, query: tree.Query, parent: Scope | None) -> Answer:
-        """The meaning of a query inside a scope."""
+        """The meaning of a query inside a scope; far inside others it is moved to WITH, if it can stand alone."""
+        self._level += 1
+        found = self._finished(query, parent)
+        self._level -= 1
+        if not self._deep or self._level < _DEEP or found.correlated:
+            return found
+        text = f"SELECT {', '.join(found.labels)} FROM {self._keep(found.text)}"  # noqa: S608
+        return replace(found, text=text)
+
+    def _finished(self, query: tree.Query, parent: Scope | None) -> Answer:
         if isinstance(query.body, tree.Select):
             return self._select(query.body, query, parent)
         inner = self._body(query.body, parent)
@@ -130,7 +150,8 @@ class Statements:
         return self._select(select, tree.Query(select.at, select), parent)
 
     def _select(self, select: tree.Select, query: tree.Query, parent: Scope | None) -> Answer:
-        scope = Scope(self.relations.relation(select.source, parent), parent)
+        relation = self.relations.relation(select.source, parent)
+        scope = Scope(relation, parent, reaches_out=relation.reaches_out)
         where = self._where(select, scope)
         group = self._grouped(select, scope)
         resolver = Resolver(scope, self.answer, self.speech, self.udfs)
@@ -170,7 +191,9 @@ class Statements:
 
     def _where(self, select: tree.Select, scope: Scope) -> Value | None:
         return (
-            Resolver(scope, self.answer, self.speech, self.udfs, "WHERE").value(select.where) if select.where else None
+            Resolver(scope, self.answer, self.speech, self.udfs, "WHERE").value(select.where)
+            if select.where
+            else None
         )
 
     def _grouped(self, select: tree.Select, scope: Scope) -> list[Value]:
@@ -235,7 +258,7 @@ class Statements:
     _BODIES: ClassVar[dict[type[tree.Node], Callable[..., Answer]]] = {
         tree.Select: _plain_select,
         tree.SetOperation: _operation,
-        tree.Query: answer,
+        tree.Query: _finished,
     }
 
 

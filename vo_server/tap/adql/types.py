@@ -68,12 +68,21 @@ def double(value: Value) -> Sql:
     return value.sql if value.column.type == "DOUBLE" else sql.cast(value.sql, "DOUBLE PRECISION")
 
 
+def operand(value: Value, kind: str, speech: Speech) -> Sql:
+    """The SQL of a number in arithmetic of BIGINT or DOUBLE; what is checked is the result of it all."""
+    if value.column.type == kind:
+        return value.sql if value.unchecked is None else value.unchecked
+    return speech.cast(value.sql, kind)
+
+
+def unsigned(value: Value) -> Sql:
+    """The SQL of a number whose sign may be changed: there is one BIGINT with which that cannot be done."""
+    return sql.call("nullif", value.sql, sql.number(-(2**63))) if value.column.type == "BIGINT" else value.sql
+
+
 def arithmetic_type(left: Value, right: Value) -> str:
-    """Whole numbers give BIGINT, two REAL give REAL, all else DOUBLE."""
-    kinds = {v.column.type for v in (left, right) if v.kind != "null"}
-    if kinds <= set(_INTEGERS):
-        return "BIGINT"
-    return "REAL" if kinds == {"REAL"} else "DOUBLE"
+    """Whole numbers give BIGINT, all else DOUBLE."""
+    return "BIGINT" if all(v.kind == "null" or is_integer(v) for v in (left, right)) else "DOUBLE"
 
 
 def common_type(values: list[Value], what: str) -> str:

@@ -57,6 +57,8 @@ class Value:
     plain
         If it is a condition that an index helps with: the same without that help, which is no help where the
         condition is negated, and may turn unknown into false. Of CONTAINS and INTERSECTS, `truth` in that way.
+    unchecked
+        If it is arithmetic: the same, without NULL for what has left the range of its type; as an operand of more.
     ends
         If it is DISTANCE: the two points.
     """
@@ -74,6 +76,7 @@ class Value:
     shape: "Shape | None" = field(default=None)
     truth: Sql | None = field(default=None)
     plain: Sql | None = field(default=None)
+    unchecked: Sql | None = field(default=None)
     ends: "tuple[Point, Point] | None" = field(default=None)
 
     @property
