@@ -1,6 +1,7 @@
 """Which functions does every database get from us, beside those that its SQL has?"""
 
 from datamodel import (
+    checked,
     group_functions,
     instants,
     motion,
@@ -11,6 +12,7 @@ from datamodel import (
     shape_measures,
     shape_relations,
     shape_texts,
+    times_of_texts,
     words,
 )
 from datamodel.functions import Aggregate, Function
@@ -26,7 +28,9 @@ FUNCTIONS: tuple[Function | Aggregate, ...] = (
     *motion.FUNCTIONS,
     *instants.FUNCTIONS,
     *words.FUNCTIONS,
+    *times_of_texts.FUNCTIONS,
     *group_functions.FUNCTIONS,
+    *checked.FUNCTIONS,
 )
 """Each after those that it calls."""
 
