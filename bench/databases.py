@@ -58,7 +58,7 @@ def server(kind: str) -> Iterator[str]:
 
 def fill(url: str, rows: int) -> None:
     """Put the made-up catalogue, with its positions indexed and in the order of the sky, into a database."""
-    batch = _on_the_sky(made_up(rows))
+    batch = on_the_sky(made_up(rows))
     database = Database(url)
     TABLE.create(database.engine)
     raw = database.engine.raw_connection()
@@ -72,7 +72,7 @@ def fill(url: str, rows: int) -> None:
     database.close()
 
 
-def _on_the_sky(batch: pa.RecordBatch) -> pa.RecordBatch:
+def on_the_sky(batch: pa.RecordBatch) -> pa.RecordBatch:
     """The same sources with positions all over the sphere, none NULL, sorted by their HEALPix."""
     random = np.random.default_rng(1582)
     ra = random.uniform(0, 360, batch.num_rows)
