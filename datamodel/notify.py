@@ -12,7 +12,7 @@ import select
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -110,9 +110,15 @@ class Notices:
         return Watch(self, topic)
 
     def tell(self, topic: str) -> None:
-        """Wake all who wait for a topic, in this process and all others; call it after the commit."""
+        """Wake all who wait for a topic, in this process and all others; call it after the commit.
+
+        It never fails, for what is told of has been done already: who cannot be told looks anyway.
+        """
         self._wake(topic)
-        self._send(topic[:_LONGEST_TOPIC])
+        try:
+            self._send(topic[:_LONGEST_TOPIC])
+        except (OSError, sa.exc.SQLAlchemyError) as failure:
+            log.warning("others are not told of '%s': %s", topic, failure)
 
     def add(self, watch: Watch) -> None:
         """Have a watch woken from now on; the first has the process listen."""
@@ -160,16 +166,23 @@ class Notices:
             except OSError as failure:
                 if self._thread is not None:
                     log.warning("notices are not heard for a moment: %s", failure)
-                    select.select([end.fileno()], [], [], POLL_S)
+                    _readable([end.fileno()], POLL_S)
             self._listening.set()
             self._wake(EVERYTHING)
 
     def _hear(self, carrier: Carrier, end: socket.socket) -> None:
         while self._thread is not None:
-            readable, _, _ = select.select([carrier.fileno(), end.fileno()], [], [])
-            if carrier.fileno() in readable:
+            if carrier.fileno() in _readable([carrier.fileno(), end.fileno()]):
                 for topic in carrier.take():
                     self._wake(topic)
+
+
+def _readable(descriptors: Sequence[int], seconds: float | None = None) -> set[int]:
+    """Those that can be read, or are broken; `select.select` takes none from 1024 on, which a busy server has."""
+    waiting = select.poll()
+    for each in descriptors:
+        waiting.register(each, select.POLLIN)
+    return {descriptor for descriptor, _ in waiting.poll(None if seconds is None else seconds * 1000)}
 
 
 Listen = Callable[[], Carrier]

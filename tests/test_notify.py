@@ -1,10 +1,14 @@
 """Are those who wait woken by those who tell, across processes, and never by nobody?"""
 
+import os
+import resource
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+import sqlalchemy as sa
 
 from datamodel.archive import Archive
 from datamodel.database import Database
@@ -101,6 +105,35 @@ def test_a_long_path_and_what_a_killed_process_left_do_not_matter(tmp_path: Path
     there.tell("x")
     assert not abandoned.exists()
     database.close()
+
+
+def test_telling_never_fails_for_what_is_told_of_is_done(
+    two: tuple[Notices, Notices], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that could not tell of a job it has claimed would else forget that it has it."""
+    for failure in (OSError("no buffer space"), sa.exc.OperationalError("NOTIFY", None, Exception("gone"))):
+        monkeypatch.setattr(two[0], "_send", Mock(side_effect=failure))
+        with two[0].watch("job 1") as watch:
+            two[0].tell("job 1")
+            assert watch.wait(0)
+
+
+def test_a_server_with_many_open_files_still_hears(two: tuple[Notices, Notices], tmp_path: Path) -> None:
+    """Descriptors from 1024 on are more than select() takes."""
+    here, there = two
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if most < 1200:
+        pytest.skip("so many files may not be open here")
+    spare = [os.open(tmp_path, os.O_RDONLY) for _ in range(1100)]
+    try:
+        with here.watch("job 1") as watch:
+            there.tell("job 1")
+            assert watch.wait(LONG_S)
+            assert here._thread is not None
+            assert here._thread.is_alive()
+    finally:
+        for each in spare:
+            os.close(each)
 
 
 def test_an_archive_has_its_notices_once(archive: Archive) -> None:
