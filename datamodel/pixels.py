@@ -50,7 +50,8 @@ def pixel(lon: float, lat: float) -> int:
 
 
 def _on_belt(quarter: float, z: float) -> tuple[int, int, int]:
-    down = math.floor(_SIDE * (0.5 + quarter) - _SIDE * (z * 0.75))
+    """A position just between two cells is in the one that cdshealpix gives, too."""
+    down = max(math.ceil(_SIDE * (0.5 + quarter) - _SIDE * (z * 0.75)) - 1, 0)
     up = math.floor(_SIDE * (0.5 + quarter) + _SIDE * (z * 0.75))
     below, above = down >> ORDER, up >> ORDER
     face = (below & 3) + 4 if below == above else below if below < above else above + 8
@@ -117,7 +118,7 @@ quarter := CASE WHEN quarter < 360 THEN quarter / 90 ELSE 0 END;
 z := sin(radians(lat));
 IF abs(z) <= 2::float8 / 3 THEN
   x := floor({_SIDE} * (0.5 + quarter) + {_SIDE} * (z * 0.75));
-  y := floor({_SIDE} * (0.5 + quarter) - {_SIDE} * (z * 0.75));
+  y := greatest(ceil({_SIDE} * (0.5 + quarter) - {_SIDE} * (z * 0.75)) - 1, 0);
   face := CASE WHEN (y >> {ORDER}) = (x >> {ORDER}) THEN ((y >> {ORDER}) & 3) + 4
     WHEN (y >> {ORDER}) < (x >> {ORDER}) THEN y >> {ORDER} ELSE (x >> {ORDER}) + 8 END;
   x := x & {_SIDE - 1};

@@ -51,11 +51,15 @@ def within_turn(lon: float) -> float:
 
 @cache
 def angles(source: str, target: str) -> Angles:
-    """The rotation from one frame of `UCDS` to another."""
+    """The rotation from one frame of `UCDS` to another.
+
+    The pole of a frame that is turned by next to nothing says little of how it is turned: a point a quarter of a
+    turn ahead of the pole, on the equators of both frames, says more.
+    """
     r = _matrix(source, target)
     pole_lon, pole_lat = _position(r[2])
-    zero, _ = _position(r[:, 2])
-    return pole_lon, pole_lat, zero
+    ahead, _ = _position(r @ _unit(math.radians(pole_lon + 90.0), 0.0))
+    return pole_lon, pole_lat, ahead + 90.0
 
 
 def _position(vector: Floats) -> tuple[float, float]:
