@@ -33,9 +33,9 @@ _DEGREES = _forms("[+-]?", "3", "[dD]")
 
 
 def _angle(text: str, forms: tuple[str, ...], most: float, factor: float) -> float | None:
-    trimmed = text.strip(" ")
+    trimmed = text.strip(" ") if len(text) <= LONGEST else ""
     found = next(filter(None, (re.fullmatch(form, trimmed) for form in forms)), None)
-    if len(text) > LONGEST or found is None:
+    if found is None:
         return None
     sign, *numbers = found.groups()
     first, minutes, seconds = map(float, numbers)

@@ -1,14 +1,16 @@
 """Are all words of one text in another? (UDF catalogue 1.2: ``ivo_hasword``).
 
 Words are runs of letters and digits of any alphabet, without regard to case; the English plural counts as the
-singular, by the rules of Harman 1991, "How effective is suffixing?", and one more. Each text is read a bounded
-number of times.
+singular, by the rules of Harman 1991, "How effective is suffixing?", and one more. Of a text, `LONGEST` characters
+are read a bounded number of times.
 """
 
 import re
 from functools import lru_cache
 
 from datamodel.functions import Function
+
+LONGEST = 1_000_000
 
 _BETWEEN = r"\u0001-\u002f\u003a-\u0060\u007b-\u00a9\u00ab-\u00b4\u00b6-\u00b9\u00bb-\u00bf\u2000-\u206f\u3000-\u303f"
 """What no word has; of a text in lower case."""
@@ -23,7 +25,7 @@ _SINGULARS = (
 
 def words(text: str) -> frozenset[str]:
     """The different words of a text, in lower case and in the singular."""
-    text = text.lower()
+    text = text[:LONGEST].lower()
     for form, ending in _SINGULARS:
         text = re.sub(form, rf"\g<1>{ending}", text)
     return frozenset(filter(None, re.split(f"[{_BETWEEN}]+", text)))
@@ -40,7 +42,7 @@ def has_words(haystack: str, needle: str) -> int:
 
 
 def _in_sql() -> str:
-    made = 'lower(written COLLATE "und-x-icu")'
+    made = f'lower(left(written, {LONGEST}) COLLATE "und-x-icu")'
     for form, ending in _SINGULARS:
         made = f"regexp_replace({made}, '{form}', '\\1{ending}', 'g')"
     return f"SELECT array_remove(regexp_split_to_array({made}, '[{_BETWEEN}]+'), '')"
