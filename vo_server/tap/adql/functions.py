@@ -27,6 +27,7 @@ _JUST_OUTSIDE = 1.0000000000000002
 _LARGEST_EXPONENT = 709.78
 _SMALLEST_EXPONENT = -744.0
 _HUGE = 1e300
+_MOST_RADIANS = 3.13e306
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,9 @@ FUNCTIONS: dict[str, Function] = {
     "POWER": Function("number", _power, _raised_unit, 6),
     "PI": Function("number", _named("pi"), _plain),
     "RAND": Function("number", _random, _plain),
-    "DEGREES": Function("number", _named("degrees"), _degrees),
+    "DEGREES": Function(
+        "number", lambda s, x: call("degrees", _between(s, x, -_MOST_RADIANS, _MOST_RADIANS)), _degrees
+    ),
     "RADIANS": Function("number", _named("radians"), _radians),
     "SIN": Function("number", _named("sin"), _plain),
     "COS": Function("number", _named("cos"), _plain),
@@ -219,8 +222,9 @@ def require(kind: str, name: str, arguments: list[Value]) -> None:
 def _absolute(written: Call, arguments: list[Value], speech: Speech) -> Value:
     require("number", written.name, arguments)
     value = arguments[0]
-    column = replace(_same_unit(value), type=value.column.type if value.kind == "number" else "DOUBLE")
-    return derived(written.at, call("abs", unsigned(value)), column, written.name, arguments)
+    made, kind = (double(value), "DOUBLE") if value.kind == "null" else unsigned(value, speech)
+    column = replace(_same_unit(value), type=kind)
+    return derived(written.at, call("abs", made), column, written.name, arguments)
 
 
 def _modulo(written: Call, arguments: list[Value], speech: Speech) -> Value:

@@ -90,7 +90,8 @@ class Resolver:
         number = value.constant[0] if value.constant else None
         if number is not None:
             return literal(node.at, -number)
-        return derived(node.at, -unsigned(value), replace(value.column, name=""), "-", [value])
+        made, kind = unsigned(value, self.speech)
+        return derived(node.at, -made, replace(value.column, name="", type=kind), "-", [value])
 
     def _arithmetic(self, node: tree.Arithmetic) -> Value:
         left, right = self.value(node.left), self.value(node.right)

@@ -158,7 +158,8 @@ class Statements:
         items = _items(select, scope, resolver)
         having = resolver.value(select.having) if select.having else None
         columns = named_columns(items)
-        terms = () if select.distinct else query.order
+        one_row = select.having is not None and not select.group
+        terms = () if select.distinct or one_row else query.order
         order = [_order_value(o, items, columns, resolver) for o in terms]
         _check_groups(select, [*(v for v, _ in items), having, *order], bool(group))
         each = "DISTINCT " if select.distinct else ""
@@ -272,12 +273,20 @@ def _assembled(
 ) -> str:
     """SELECT, FROM, WHERE, GROUP BY and HAVING."""
     listed = ", ".join([f"{v.sql.text} AS c{i}" for i, (v, _) in enumerate(items, 1)])
-    text = f"SELECT {each}{listed} FROM {scope.relation.text}"  # noqa: S608  made of what the parser understood
-    if where is not None:
-        text += f" WHERE {where.sql.text}"
+    source = f"{scope.relation.text} WHERE {where.sql.text}" if where is not None else scope.relation.text
+    if having is not None and not group:
+        return _whole(items, listed, source, having)
+    text = f"SELECT {each}{listed} FROM {source}"  # noqa: S608  made of what the parser understood
     if group:
         text += f" GROUP BY {', '.join([g.sql.text for g in group])}"
     return text if having is None else f"{text} HAVING {having.sql.text}"
+
+
+def _whole(items: list[tuple[Value, str | None]], listed: str, source: str, having: Value) -> str:
+    """HAVING without GROUP BY, which SQLite takes only beside an aggregate: all rows together are one group."""
+    labels = ", ".join(f"c{i}" for i in range(1, len(items) + 1))
+    inner = f"SELECT {listed}, count(*) AS rows_there, {having.sql.text} AS holds FROM {source}"  # noqa: S608
+    return f"SELECT {labels} FROM ({inner}) AS all_rows WHERE holds"  # noqa: S608
 
 
 def _items(select: tree.Select, scope: Scope, resolver: Resolver) -> list[tuple[Value, str | None]]:

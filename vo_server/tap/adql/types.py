@@ -75,9 +75,16 @@ def operand(value: Value, kind: str, speech: Speech) -> Sql:
     return speech.cast(value.sql, kind)
 
 
-def unsigned(value: Value) -> Sql:
-    """The SQL of a number whose sign may be changed: there is one BIGINT with which that cannot be done."""
-    return sql.call("nullif", value.sql, sql.number(-(2**63))) if value.column.type == "BIGINT" else value.sql
+def unsigned(value: Value, speech: Speech) -> tuple[Sql, str]:
+    """The SQL of a number whose sign may be changed, and its type then: there is one BIGINT that has no opposite."""
+    if not is_integer(value):
+        return value.sql, value.column.type
+    if value.column.type != "BIGINT":
+        return speech.cast(value.sql, "BIGINT"), "BIGINT"
+    return sql.call("nullif", value.sql, _LOWEST), "BIGINT"
+
+
+_LOWEST = sql.number(-(2**63))
 
 
 def arithmetic_type(left: Value, right: Value) -> str:
