@@ -38,7 +38,7 @@ def overlaps(shape: Shape, region_index: RegionIndex, row_column: Sql) -> Sql:
         region_index, row_column, any_of(all_of(edge.is_arc, tests.arc_meets(edge)), tests.circle_meets(edge))
     )
     held = _holds(direction(*tests.point), region_index, row_column, EDGE_RAD)
-    return all_of(_candidates(shape, region_index, row_column), any_of(touched, held))
+    return all_of(candidates(shape, region_index, row_column), any_of(touched, held))
 
 
 def region_within(shape: Shape, region_index: RegionIndex, row_column: Sql) -> Sql:
@@ -51,7 +51,7 @@ def region_within(shape: Shape, region_index: RegionIndex, row_column: Sql) -> S
         any_of(all_of(edge.is_arc, tests.arc_leaves(edge)), tests.circle_leaves(edge)),
     )
     around = [_holds(direction(*point), region_index, row_column, -EDGE_RAD) for point in tests.rim]
-    return all_of(_candidates(shape, region_index, row_column), not_(any_of(left, *around)))
+    return all_of(candidates(shape, region_index, row_column), not_(any_of(left, *around)))
 
 
 def region_contains_point(
@@ -72,7 +72,7 @@ def region_contains_point(
     """
     held = _holds(direction(ra, dec), region_index, row_column, EDGE_RAD)
     if not isinstance(ra, Sql) and not isinstance(dec, Sql):
-        return all_of(_candidates(Point(ra, dec), region_index, row_column), held)
+        return all_of(candidates(Point(ra, dec), region_index, row_column), held)
     if hpx_column is None:
         return held
     row, lo, hi = (sql.column(_CELL, name) for name in ("row", "lo", "hi"))
@@ -80,7 +80,7 @@ def region_contains_point(
     return all_of(sql.exists(_query("1", region_index.cover.name, _CELL, near)), held)
 
 
-def _candidates(shape: Shape, index: RegionIndex, row_column: Sql) -> Sql:
+def candidates(shape: Shape, index: RegionIndex, row_column: Sql) -> Sql:
     """Regions with a cell that begins in a range of the shape's cover, or is a parent of where a range begins.
 
     Two ranges meet when either begins in the other; whole cells that hold a number begin at one of few others.

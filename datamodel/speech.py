@@ -64,6 +64,10 @@ class Speech:
         How a statement is written once more that failed because numbers left their range; slower.
     near
         Written with ``{value}``, ``{column}``, ``{table}``, ``{pixel}``, ``{order}`` and ``{last}``: see `is_near`.
+    among
+        Written with ``{value}`` and ``{query}``: see `is_among`.
+    spans
+        Written with ``{shape}``: what to select ``lo`` and ``hi`` of the cells of a shape from.
     """
 
     name: str
@@ -91,6 +95,8 @@ class Speech:
     operators: dict[str, str]
     full_join: str
     near: str
+    among: str
+    spans: str
     careful: "Speech | None" = None
 
     def type_name(self, datatype: str) -> str:
@@ -190,6 +196,10 @@ class Speech:
         text = self.near.format(value=sql.at_least(value, sql.CONCATENATION), pixel=pixel.text, **parts)
         return Sql(text, sql.COMPARISON)
 
+    def is_among(self, value: Sql, query: str) -> Sql:
+        """``value IN (query)``, for a value with an index and a query that needs columns of another table."""
+        return Sql(self.among.format(value=sql.at_least(value, sql.CONCATENATION), query=query), sql.COMPARISON)
+
     def place_in(self, value: Sql, part: Sql) -> Sql:
         """Where in a text another one begins, counted from 1; 0 if nowhere."""
         return Sql(self.place.format(text=value.text, part=part.text))
@@ -263,6 +273,11 @@ SPEECHES: dict[str, Speech] = {
             "{value} IN (SELECT s.{column} FROM json_each(vo_near_cells({pixel}, {order})) AS k "
             "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k.value AND k.value + {last})"
         ),
+        among="{value} IN ({query})",
+        spans=(
+            "(SELECT json_extract(value, '$[0]') AS lo, json_extract(value, '$[1]') AS hi "
+            "FROM json_each(vo_spans({shape})))"
+        ),
     ),
     "postgresql": Speech(
         name="postgresql",
@@ -297,6 +312,8 @@ SPEECHES: dict[str, Speech] = {
             "{value} = ANY (ARRAY(SELECT s.{column} FROM vo_near_cells({pixel}, {order}) AS k "
             "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k AND k + {last}))"
         ),
+        among="{value} = ANY (ARRAY({query}))",
+        spans="vo_spans({shape})",
     ),
 }
 

@@ -9,6 +9,7 @@ from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
 from datamodel.speech import Speech
 from datamodel.sql import Sql, number
+from vo_server.tap.adql import geometry_casts
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.tree import CastTo
 from vo_server.tap.adql.types import described, double, instant, is_integer, literal
@@ -129,4 +130,4 @@ _CASTERS: dict[tuple[str, str], Callable[[CastTo, Value, Speech], Value]] = {
     ("timestamp", "text"): _text,
     ("boolean", "text"): _text,
     ("boolean", "number"): _counted,
-}
+} | geometry_casts.CASTERS

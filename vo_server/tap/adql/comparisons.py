@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from datamodel import sql
 from datamodel.speech import Speech
 from datamodel.sql import Sql
-from vo_server.tap.adql import casts, shapes
+from vo_server.tap.adql import casts, shape_relations
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.tree import Comparison
 from vo_server.tap.adql.types import described, literal
@@ -94,7 +94,7 @@ def _geometric(sign: str, left: Value, right: Value, speech: Speech) -> tuple[Sq
     if left.truth is not None and sign in ("=", "<>") and right.number in (0.0, 1.0):
         return left.truth, left.plain or left.truth, (right.number == 1.0) != (sign == "=")
     if left.ends is not None and sign in ("<", "<=") and right.kind == "number" and _is_radius(right):
-        truth, plain = shapes.nearer(left.at, *left.ends, right, speech, strictly=sign == "<")
+        truth, plain = shape_relations.nearer(left.at, *left.ends, right, speech, strictly=sign == "<")
         return truth, plain, False
     return None
 
