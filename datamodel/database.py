@@ -10,6 +10,7 @@ from datamodel.batches import record_batch as record_batch
 from datamodel.columns import Column, Rows
 from datamodel.dialect import facts_of
 from datamodel.postgresql_source import PostgresqlSource
+from datamodel.scanning import Readers, can_scan
 from datamodel.speech import SPEECHES
 from datamodel.streaming import Source, SqliteSource, Watch, answer
 
@@ -26,6 +27,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.facts = facts_of(url)
+        self._readers: Readers | None = None
         self.speech = SPEECHES[sa.make_url(url).get_backend_name()]
         self.engine = sa.create_engine(url, **self.facts.engine_options)
         sa.event.listen(self.engine, "connect", lambda connection, _record: self.facts.prepare(connection))
@@ -80,6 +82,7 @@ class Database:
         seconds: float = 3600.0,
         cancelled: Callable[[], bool] = lambda: False,
         before: Callable[[sa.Connection], None] | None = None,
+        scan: bool = False,
     ) -> Rows:
         """Run a statement and give its rows in column batches, as they come.
 
@@ -99,6 +102,8 @@ class Database:
         before
             Called with the connection in the transaction that the statement will run in, so that it can make
             temporary tables; they go with the transaction, however it ends.
+        scan
+            Whether the text gives rows of one table as they are kept, in no order: then they may come faster.
 
         Returns
         -------
@@ -114,6 +119,10 @@ class Database:
             Which statements these are differs between databases; ADQL's own functions give NULL instead.
         """
         watch = Watch(seconds, cancelled)
+        if scan and isinstance(select, str) and self._readers is not None and can_scan(columns):
+            scanned = self._readers.source(select, columns, watch)
+            if scanned is not None:
+                return answer(scanned, columns, limit)
         connection = self.engine.connect()
         try:
             if before is not None:
@@ -125,13 +134,22 @@ class Database:
             raise
         return answer(source, columns, limit)
 
+    def keep_readers(self) -> None:
+        """Have a process ready that reads whole tables, where that is faster: for who answers many queries."""
+        path = self.engine.url.database
+        if self.facts.reads_in_process and path:
+            self._readers = Readers(path)
+            self._readers.begin()
+
     def _prepared(self, connection: sa.Connection, before: Callable[[sa.Connection], None]) -> None:
         if self.facts.begin_read:
             connection.exec_driver_sql(self.facts.begin_read)
         before(connection)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Give all connections back, and end the processes that read."""
+        if self._readers is not None:
+            self._readers.close()
         self.engine.dispose()
 
 

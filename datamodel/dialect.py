@@ -33,6 +33,8 @@ class Facts:
     share_events, lock_events
         Statements of those who write events, beside each other, and of one who waits until all events
         with smaller numbers than the newest are committed; None where `begin_write` keeps their order.
+    reads_in_process
+        Whether whole tables are read faster by a process of their own.
     insert
         Begins an INSERT that can pass over rows that are there.
     """
@@ -44,6 +46,7 @@ class Facts:
     lock_schema: str | None
     share_events: str | None
     lock_events: str | None
+    reads_in_process: bool
     insert: Callable[[sa.Table], Any]
 
 
@@ -80,6 +83,7 @@ FACTS: dict[str, Facts] = {
         None,
         None,
         None,
+        True,
         sqlite.insert,
     ),
     "postgresql": Facts(
@@ -90,6 +94,7 @@ FACTS: dict[str, Facts] = {
         "SELECT pg_advisory_xact_lock(7307189)",
         "SELECT pg_advisory_xact_lock_shared(7307190)",
         "SELECT pg_advisory_xact_lock(7307190)",
+        False,
         postgresql.insert,
     ),
 }

@@ -25,10 +25,13 @@ class Written:
         Stands in FROM, without an alias.
     labels
         What the described columns are called there.
+    stored
+        Whether it is a table of the database, from which all rows can be read as they are.
     """
 
     text: str
     labels: tuple[str, ...]
+    stored: bool = False
 
 
 def written(table: Table, caller: Caller, speech: Speech) -> Written:
@@ -36,7 +39,7 @@ def written(table: Table, caller: Caller, speech: Speech) -> Written:
     clause = table.selectable(caller)
     labels = tuple(clause.c[c.name].name for c in table.columns)
     if isinstance(clause, sa.Table):
-        return Written(sql.name(clause.name), labels)
+        return Written(sql.name(clause.name), labels, stored=True)
     select = clause.element if isinstance(clause, sa.Subquery) else sa.select(clause)
     return Written(f"({statement(select, speech)})", labels)
 

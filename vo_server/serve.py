@@ -106,6 +106,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         self._archive = Archive(self._config)  # the master has prepared it
+        self._archive.database.keep_readers()
         return create_app(self._archive)
 
     def _when_ready(self, arbiter: Any) -> None:

@@ -95,6 +95,7 @@ def _answer(
             seconds=archive.config.query_seconds if seconds is None else seconds,
             cancelled=cancelled,
             before=partial(uploads.load, uploaded, allowance) if uploaded else None,
+            scan=translated.scan and not uploaded,
         )
     except sa.exc.DataError as error:
         reason = str(error.orig).partition("\n")[0][:200]

@@ -10,6 +10,7 @@ from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.lexer import MAX_LENGTH
 from vo_server.tap.adql.parser import parse
 from vo_server.tap.adql.statements import Statements
+from vo_server.tap.adql.tree import ColumnName, Item, Query, Select, Star, TableName
 from vo_server.tap.adql.udf import Udfs
 from vo_server.tap.adql.udf_catalogue import OFFERED
 
@@ -29,12 +30,15 @@ class Translated:
         The query's own limit of rows, or None. It is part of `text`.
     tables
         What it reads, each once.
+    scan
+        Whether it gives columns of one table as they are, of all its rows and in no order.
     """
 
     text: str
     columns: tuple[Column, ...]
     top: int | None
     tables: tuple[Table, ...]
+    scan: bool = False
 
 
 def translate(
@@ -76,4 +80,15 @@ def translate(
     answer = statements.top(query, most)
     if query.depth > bounds.SHALLOW:
         bounds.check(answer.text, query.at)
-    return Translated(answer.text, answer.columns, answer.top, tuple(statements.relations.used.values()))
+    tables = tuple(statements.relations.used.values())
+    scan = _is_scan(query) and all(catalogue.written(t, caller, speech).stored for t in tables)
+    return Translated(answer.text, answer.columns, answer.top, tables, scan)
+
+
+def _is_scan(query: Query) -> bool:
+    select = query.body
+    if query.named or query.order or query.offset is not None or not isinstance(select, Select):
+        return False
+    narrowed = select.where or select.group or select.having or select.distinct or select.top is not None
+    plain = all(isinstance(i.value if isinstance(i, Item) else i, Star | ColumnName) for i in select.items)
+    return not narrowed and plain and isinstance(select.source, TableName)

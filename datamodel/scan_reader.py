@@ -1,0 +1,43 @@
+"""A process that reads whole tables of SQLite as Arrow: asked by `datamodel.scanning` on its standard input.
+
+The driver that reads at the speed of C brings an SQLite of its own. Two of them in one process would take each
+other's locks away (sqlite.org, "How To Corrupt An SQLite Database File", section 2.2.1), so this is another one.
+"""
+
+import json
+import sys
+from contextlib import closing
+from typing import BinaryIO
+
+import adbc_driver_sqlite.dbapi
+import pyarrow as pa
+
+BATCH_ROWS = 16_384
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer requests, one a line, until there are no more: each with one Arrow IPC stream and the line it is to end with."""
+    for line in requests:
+        asked = json.loads(line)
+        _answer(asked["path"], asked["text"], answers)
+        answers.write(
+            asked["end"].encode()
+        )  # an IPC stream that breaks off looks as if it had come to its end
+        answers.flush()
+
+
+def _answer(path: str, text: str, answers: BinaryIO) -> None:
+    with (
+        closing(adbc_driver_sqlite.dbapi.connect(f"file:{path}?mode=ro")) as connection,
+        closing(connection.cursor(adbc_stmt_kwargs={"adbc.sqlite.query.batch_rows": BATCH_ROWS})) as cursor,
+    ):
+        cursor.execute(text)
+        reader = cursor.fetch_record_batch()
+        with pa.ipc.new_stream(answers, reader.schema) as stream:
+            for batch in reader:
+                stream.write_batch(batch)
+                answers.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)
