@@ -16,7 +16,7 @@ BATCH_ROWS = 16_384
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests, one a line, until there are no more: each with one Arrow IPC stream and the line it is to end with."""
+    """Answer requests, one a line: each with one Arrow IPC stream and what it wants to be told at the end."""
     for line in requests:
         asked = json.loads(line)
         _answer(asked["path"], asked["text"], answers)
