@@ -119,6 +119,10 @@ class Config:
     )
     job_days_limit: float = setting(30.0, "time after which a job is deleted, whatever it asks for")
     job_bytes: int = setting(20_000_000_000, "size of the results of one job at the most")
+    spare_bytes: int = setting(
+        1_000_000_000,
+        "room on the disk of the archive that results of jobs leave; where there is less, none are taken",
+    )
     contact: str = setting(
         "", "address of mail, or of a page, of those who answer for the archive; told in every answer"
     )

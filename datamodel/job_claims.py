@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from datamodel import crash
 from datamodel.archive import Archive
 from datamodel.clock import new_object_id
-from datamodel.jobs import QUEUE, Job, Result, job, read, stored
+from datamodel.job_rows import Job, Result, job, read, stored
+from datamodel.jobs import QUEUE
 from datamodel.notify import notices
 
 LEASE_S = 120.0
@@ -48,6 +49,7 @@ class Holder:
         self.host = socket.gethostname()
         self._path = _lock_path(archive, self.id)
         self._file: int | None = None
+        self._is_unsure = False
 
     def __enter__(self) -> "Holder":
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,16 +68,20 @@ class Holder:
         Of the callers who have jobs waiting, and fewer under way than the configuration lets them have, those
         with the fewest under way come first, then those who have waited longest.
         """
+        if self._is_unsure:
+            self._let_go()
         with self.archive.database.read() as connection:
             waiting = sa.select(job.c.id).where(job.c.phase == "QUEUED").limit(1)
             if connection.scalar(waiting) is None:
                 return None
+        self._is_unsure = True  # a commit that fails may have been done all the same
         with self.archive.database.write() as connection:
             lock = self.archive.database.facts.lock_schema
             if lock:
                 connection.exec_driver_sql(lock)
             id = _next(connection, services, self.archive.config.jobs_per_caller)
             claimed = None if id is None else self._take(connection, id)
+        self._is_unsure = False
         if claimed is not None:
             crash.reach(CLAIMED)
             notices(self.archive).tell(claimed.topic)
@@ -122,6 +128,13 @@ class Holder:
         if done:
             notices(self.archive).tell(QUEUE)
         return done
+
+    def _let_go(self) -> None:
+        """Leave to others what this holder has without knowing of it; it is at no job now."""
+        held = sa.update(job).where(job.c.phase == "EXECUTING", job.c.holder == self.id)
+        with self.archive.database.write() as connection:
+            connection.execute(held.values(**_FREE, attempts=job.c.attempts - 1))
+        self._is_unsure = False
 
     def _put(self, which: Job, values: dict[str, Any]) -> bool:
         with self.archive.database.write() as connection:

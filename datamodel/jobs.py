@@ -5,11 +5,10 @@ changes its phase in one transaction that says which phases it may leave, so tha
 different things one is refused; all who wait for the job are told after the commit.
 """
 
-import json
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,162 +17,21 @@ import sqlalchemy as sa
 
 from datamodel.archive import Archive
 from datamodel.context import Caller
-from datamodel.datatypes import Timestamp
-from datamodel.errors import BusyError, ForbiddenError, NotFoundError
+from datamodel.errors import ForbiddenError, NotFoundError
+from datamodel.job_bounds import refuse_full_disk, refuse_large, refuse_many_kept, refuse_many_unfinished
+from datamodel.job_rows import PHASES as PHASES
+from datamodel.job_rows import UNFINISHED, Listed, read, row_of, stored
+from datamodel.job_rows import Job as Job
+from datamodel.job_rows import Result as Result
+from datamodel.job_rows import job as job
 from datamodel.notify import notices
-from datamodel.schema import metadata
 
-PHASES = (
-    "PENDING",
-    "QUEUED",
-    "EXECUTING",
-    "COMPLETED",
-    "ERROR",
-    "ABORTED",
-    "UNKNOWN",
-    "HELD",
-    "SUSPENDED",
-    "ARCHIVED",
-)
-"""Of UWS 1.1 section 2.1.3; a job of ours is in one of the first six."""
-
-UNFINISHED = ("PENDING", "QUEUED", "EXECUTING")
 QUEUE = "jobs"
 """The topic that tells workers of a new job to run."""
 
-RETRY_AFTER_S = 15
 PAGE = 1000
 
-job = sa.Table(
-    "job",
-    metadata,
-    sa.Column("id", sa.String(32), primary_key=True),
-    sa.Column("service", sa.String(20), nullable=False),
-    sa.Column("phase", sa.String(10), nullable=False),
-    sa.Column("owner", sa.String(100)),
-    sa.Column("who", sa.String(200), nullable=False),
-    sa.Column("created", Timestamp(), nullable=False),
-    sa.Column("destruction", Timestamp(), nullable=False),
-    sa.Column("run_id", sa.Text),
-    sa.Column("project", sa.String(100), nullable=False),
-    sa.Column("level", sa.SmallInteger, nullable=False),
-    sa.Column("duration", sa.Integer, nullable=False),
-    sa.Column("queued", Timestamp()),
-    sa.Column("started", Timestamp()),
-    sa.Column("ended", Timestamp()),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("holder", sa.String(36)),
-    sa.Column("host", sa.String(255)),
-    sa.Column("expires", Timestamp()),
-    sa.Column("rows", sa.BigInteger, nullable=False),
-    sa.Column("bytes", sa.BigInteger, nullable=False),
-    sa.Column("fault", sa.String(9)),
-    sa.Column("message", sa.Text),
-    sa.Column("plan", sa.Text),
-    sa.Column("results", sa.Text, nullable=False),
-    sa.Column("parameters", sa.Text, nullable=False),
-    sa.Index("ix_job_list", "service", "who", "created", "id"),
-    sa.Index("ix_job_queue", "phase", "who", "queued"),
-    sa.Index("ix_job_destruction", "destruction"),
-)
-"""The jobs. What can be long stands last, so that a list need not pass over it."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A file that a job has made.
-
-    Attributes
-    ----------
-    id
-        Its name in the list of results.
-    mime
-        For the Content-Type.
-    filename
-        Under which a browser would save it.
-    file
-        Its name in the folder of the job.
-    bytes
-        Its size.
-    """
-
-    id: str
-    mime: str
-    filename: str
-    file: str
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Job:
-    """A row of `job`. Instants are naive UTC, `duration` is in seconds.
-
-    Attributes
-    ----------
-    owner
-        The account whose it is; None for a stranger's.
-    who
-        As bounds per caller go: the account or the address of a stranger.
-    project, level
-        The rest of the context in which it was asked for.
-    attempts
-        How often a worker has begun it.
-    rows, bytes
-        What has been written so far.
-    fault
-        ``transient`` or ``fatal`` where `message` says what went wrong.
-    plan
-        How the service goes about it, for people.
-    parameters
-        Name and value, as they were given.
-    """
-
-    id: str
-    service: str
-    phase: str
-    owner: str | None
-    who: str
-    created: datetime
-    destruction: datetime
-    run_id: str | None
-    project: str
-    level: int
-    duration: int
-    parameters: tuple[tuple[str, str], ...]
-    queued: datetime | None = None
-    started: datetime | None = None
-    ended: datetime | None = None
-    attempts: int = 0
-    holder: str | None = None
-    host: str | None = None
-    expires: datetime | None = None
-    rows: int = 0
-    bytes: int = 0
-    fault: str | None = None
-    message: str | None = None
-    plan: str | None = None
-    results: tuple[Result, ...] = ()
-
-    @property
-    def topic(self) -> str:
-        """What notices of it are called."""
-        return f"job {self.id}"
-
-    @property
-    def is_unfinished(self) -> bool:
-        """Whether its phase will change."""
-        return self.phase in UNFINISHED
-
-
-@dataclass(frozen=True)
-class Listed:
-    """What the list of jobs says of one."""
-
-    id: str
-    phase: str
-    run_id: str | None
-    owner: str | None
-    created: datetime
+_ID = re.compile("[0-9a-f]{32}")
 
 
 def new_id() -> str:
@@ -198,21 +56,23 @@ def add(archive: Archive, new: Job, fill: Callable[[Path], None] = lambda folder
 
     Raises
     ------
+    UsageError
+        Its parameters are too many or too long.
     BusyError
-        The caller, or all together, have too many jobs.
+        The caller, or all together, have too many jobs, or the disk is full.
     """
-    config = archive.config
+    refuse_large(new.parameters, new.run_id)
+    refuse_full_disk(archive)
+    refuse_many_kept(archive, new)
     lock = archive.database.facts.lock_schema
     try:
-        with archive.database.read() as connection:
-            _refuse_too_many_kept(connection, new, config.jobs_kept_per_caller)
         folder_of(archive, new.id).mkdir(parents=True)
         fill(folder_of(archive, new.id))
         with archive.database.write() as connection:
             if lock:
                 connection.exec_driver_sql(lock)  # counting and adding are one step
-            _refuse_too_many(connection, new.who, config.jobs_waiting_per_caller, config.jobs_waiting)
-            connection.execute(sa.insert(job).values(**_row(new)))
+            refuse_many_unfinished(connection, archive.config, new.who)
+            connection.execute(sa.insert(job).values(**row_of(new)))
     except BaseException:
         shutil.rmtree(folder_of(archive, new.id), ignore_errors=True)
         raise
@@ -230,19 +90,15 @@ def get(archive: Archive, service: str, id: str, caller: Caller) -> Job:
     ForbiddenError
         It is somebody else's.
     """
-    with archive.database.read() as connection:
-        found = read(connection, id)
+    found = None
+    if _ID.fullmatch(id):  # else it is none of ours, and perhaps nothing that a database can be asked for
+        with archive.database.read() as connection:
+            found = read(connection, id)
     if found is None or found.service != service or found.destruction <= archive.clock():
         raise NotFoundError(f"there is no job '{id[:100]}', or no more")
     if found.owner != caller.user:
         raise ForbiddenError(f"the job '{id[:100]}' is somebody else's")
     return found
-
-
-def read(connection: sa.Connection, id: str) -> Job | None:
-    """The row of a job, whosever it is; None where there is none."""
-    found = connection.execute(sa.select(job).where(job.c.id == id)).mappings().first()
-    return None if found is None else _job(found)
 
 
 def listed(
@@ -314,8 +170,35 @@ def run(archive: Archive, which: Job) -> None:
 
 
 def abort(archive: Archive, which: Job) -> None:
-    """End a job; whoever runs it is told. One that has ended stays as it is."""
-    change(archive, which, UNFINISHED, phase="ABORTED", ended=archive.clock(), holder=None)
+    """End a job, which needs its files no more; whoever runs it is told. One that has ended stays as it is."""
+    if change(archive, which, UNFINISHED, phase="ABORTED", ended=archive.clock(), holder=None):
+        shutil.rmtree(folder_of(archive, which.id), ignore_errors=True)
+
+
+def add_parameters(
+    archive: Archive, which: Job, new: tuple[tuple[str, str], ...], run_id: str | None = None
+) -> None:
+    """Give a job that has not been told to run further parameters, which replace those of the same names.
+
+    What others add at the same time stays.
+
+    Raises
+    ------
+    ForbiddenError
+        It has been told to run.
+    UsageError
+        They are too many or too long with those that it has.
+    """
+    again = {name for name, _ in new}
+    with archive.database.write() as connection:
+        now = read(connection, which.id, holds=True)
+        if now is None or now.phase != "PENDING":
+            raise ForbiddenError("the job has been told to run, and takes no parameters any more")
+        merged = (*(pair for pair in now.parameters if pair[0] not in again), *new)
+        refuse_large(merged, run_id)
+        values = stored({"parameters": merged, "run_id": run_id or now.run_id})
+        connection.execute(sa.update(job).where(job.c.id == which.id).values(**values))
+    notices(archive).tell(which.topic)
 
 
 def change(archive: Archive, which: Job, phases: Sequence[str], **values: Any) -> bool:
@@ -328,57 +211,27 @@ def change(archive: Archive, which: Job, phases: Sequence[str], **values: Any) -
     return changed
 
 
-def remove(archive: Archive, id: str) -> None:
-    """Forget a job and its files; whoever runs it is told."""
+def remove(archive: Archive, id: str, *, expired: bool = False) -> None:
+    """Forget a job and its files; whoever runs it is told.
+
+    Parameters
+    ----------
+    archive, id
+        Where, and which.
+    expired
+        Only if its time is over still; it may have been changed.
+    """
+    gone = sa.delete(job).where(job.c.id == id)
+    if expired:
+        gone = gone.where(job.c.destruction <= archive.clock())
     with archive.database.write() as connection:
-        connection.execute(sa.delete(job).where(job.c.id == id))
+        if not connection.execute(gone).rowcount:
+            return
     shutil.rmtree(folder_of(archive, id), ignore_errors=True)
     notices(archive).tell(f"job {id}")
-
-
-def stored(values: dict[str, Any]) -> dict[str, Any]:
-    """Values as the row has them."""
-    written = dict(values)
-    if "parameters" in values:
-        written["parameters"] = json.dumps(values["parameters"])
-    if "results" in values:
-        written["results"] = json.dumps([vars(each) for each in values["results"]])
-    return written
-
-
-def _row(new: Job) -> dict[str, Any]:
-    return stored(dict(vars(new)))
-
-
-def _job(row: Any) -> Job:
-    parameters = tuple((name, value) for name, value in json.loads(row["parameters"]))
-    results = tuple(Result(**each) for each in json.loads(row["results"]))
-    return Job(**{**row, "parameters": parameters, "results": results})
 
 
 def _phase(archive: Archive, id: str) -> str | None:
     with archive.database.read() as connection:
         phase: str | None = connection.scalar(sa.select(job.c.phase).where(job.c.id == id))
     return phase
-
-
-def _refuse_too_many(connection: sa.Connection, who: str, per_caller: int, together: int) -> None:
-    waiting = job.c.phase.in_(UNFINISHED)
-    count = sa.select(sa.func.count()).select_from(job)
-    if (connection.scalar(count.where(waiting, job.c.who == who)) or 0) >= per_caller:
-        raise BusyError(
-            f"{per_caller} unfinished jobs are kept for one caller, and there are as many; wait, or delete some",
-            RETRY_AFTER_S,
-        )
-    if (connection.scalar(count.where(waiting)) or 0) >= together:
-        raise BusyError(
-            f"{together} unfinished jobs are kept, and there are as many; try again later", RETRY_AFTER_S
-        )
-
-
-def _refuse_too_many_kept(connection: sa.Connection, new: Job, bound: int) -> None:
-    kept = sa.select(job.c.created).where(job.c.service == new.service, job.c.who == new.who)
-    if connection.scalar(kept.limit(1).offset(bound - 1)) is not None:
-        raise BusyError(
-            f"{bound} jobs are kept for one caller, and there are as many; delete some", RETRY_AFTER_S
-        )

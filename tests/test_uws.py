@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from pyvo.io import uws
 from werkzeug.test import TestResponse
 
-from datamodel import jobs
+from datamodel import job_bounds, jobs
 from datamodel.archive import Archive
 from datamodel.clock import Clock
 from datamodel.config import Config
@@ -26,7 +26,7 @@ from datamodel.job_claims import Holder
 from datamodel.jobs import Job
 from datamodel.notify import notices
 from vo_server import dali, errors
-from vo_server.uws import waiting
+from vo_server.uws import execution, waiting
 from vo_server.uws.service import Craft, Output, Service, Task
 from vo_server.uws.views import add_routes
 from vo_server.uws.worker import Worker
@@ -480,7 +480,7 @@ def test_a_running_job_is_interrupted(
     else:
         assert text(client.get(f"{path}/phase")) == "ABORTED"
         assert ("limit of 1 s" in client.get(path).text) == (how == "time")
-        assert list(jobs.folder_of(kept, path.rpartition("/")[2]).iterdir()) == []
+        assert list(jobs.folder_of(kept, path.rpartition("/")[2]).glob("*")) == []
 
 
 def test_a_worker_that_is_stopped_leaves_its_job_to_another(
@@ -507,6 +507,94 @@ def test_a_result_that_is_too_large_is_none(
     assert text(client.get(f"{path}/phase")) == "ERROR"
     assert "larger than 10 bytes" in client.get(f"{path}/error").text
     assert list(jobs.folder_of(kept, path.rpartition("/")[2]).iterdir()) == []
+
+
+TOO_MUCH = {
+    "RUNID": ({"RUNID": "x" * 201}, "RUNID has 201 characters"),
+    "number": ({f"P{n}": "x" for n in range(1001)}, "has 1001 parameters"),
+}
+
+
+@pytest.mark.parametrize("what", TOO_MUCH)
+def test_a_job_has_so_many_parameters_and_no_more(client: FlaskClient, begin: Begin, what: str) -> None:
+    data, message = TOO_MUCH[what]
+    for url in ("/toy/jobs", f"{begin()}/parameters"):
+        refused = client.post(url, data=data)
+        assert refused.status_code == 400
+        assert message in refused.text
+
+
+def test_parameters_are_bounded_however_many_requests_bring_them(
+    client: FlaskClient, begin: Begin, kept: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_bounds, "MOST_CHARACTERS", 100)
+    path = begin(A="x" * 60)
+    refused = client.post(f"{path}/parameters", data={"B": "y" * 60})
+    assert (refused.status_code, "122 characters" in refused.text) == (400, True)
+    assert client.post(f"{path}/parameters", data={"A": "z" * 80}).status_code == 303
+    kept.config = replace(kept.config, upload_bytes=3)
+    for status in (303, 400):
+        file = {"table": (io.BytesIO(b"1234"), "t.csv")}
+        sent = client.post(f"{path}/parameters", data=file, content_type="multipart/form-data")
+        assert sent.status_code == status
+
+
+def test_parameters_that_are_sent_at_the_same_time_are_all_kept(kept: Archive) -> None:
+    (id,) = some_jobs(kept, "PENDING")
+    as_both_read_it = jobs.get(kept, "toy", id, ANONYMOUS)
+    jobs.add_parameters(kept, as_both_read_it, (("A", "1"),))
+    jobs.add_parameters(kept, as_both_read_it, (("B", "2"),))
+    assert jobs.get(kept, "toy", id, ANONYMOUS).parameters == (("A", "1"), ("B", "2"))
+
+
+def test_a_full_disk_takes_no_jobs_and_ends_those_under_way(
+    client: FlaskClient, begin: Begin, worker: Worker, holder: Holder, kept: Archive
+) -> None:
+    path = begin(SAY="x", PHASE="RUN")
+    kept.config = replace(kept.config, spare_bytes=1 << 62)
+    assert client.post("/toy/jobs").status_code == 503
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(execution, "LOOK_BYTES", 1)
+        worker.run_one(holder)
+    summary = document(client.get(path)).errorsummary
+    assert (summary.type_, "the disk for results" in summary.message.content) == ("transient", True)
+
+
+def test_jobs_are_not_counted_for_each_new_one(kept: Archive) -> None:
+    kept.config = replace(kept.config, jobs_kept_per_caller=40)
+    counted: list[str] = []
+    count = lambda _c, _k, text, *_: counted.append(text) if "subq" in text or "anon" in text else None  # noqa: E731
+    sa.event.listen(kept.database.engine, "before_cursor_execute", count)
+    some_jobs(kept, *["COMPLETED"] * 39)
+    assert len(counted) < 39
+    some_jobs(kept, "COMPLETED")
+    with pytest.raises(BusyError, match="40 jobs are kept"):
+        some_jobs(kept, "COMPLETED")
+    (oldest, *_) = [each.id for each in jobs.listed(kept, "toy", ANONYMOUS, "address 127.0.0.1")][::-1]
+    jobs.remove(kept, oldest)
+    some_jobs(kept, "COMPLETED")
+
+
+def test_what_came_with_a_job_that_is_aborted_is_gone(client: FlaskClient, kept: Archive) -> None:
+    data = {"table": (io.BytesIO(b"1,2"), "t.csv"), "PHASE": "RUN"}
+    path = client.post("/toy/jobs", data=data, content_type="multipart/form-data").location
+    assert client.post(f"{path}/phase", data={"PHASE": "ABORT"}).status_code == 303
+    assert not jobs.folder_of(kept, path.rpartition("/")[2]).exists()
+    assert text(client.get(f"{path}/phase")) == "ABORTED"
+
+
+@pytest.mark.parametrize("id", ["a%00b", "%ED%A0%80", "x" * 5000, "..", "A" * 32])
+def test_what_is_no_identifier_is_no_job(client: FlaskClient, id: str) -> None:
+    assert client.get(f"/toy/jobs/{id}/phase").status_code == 404
+
+
+def test_a_job_whose_time_is_extended_has_that_time(kept: Archive, holder: Holder) -> None:
+    """What it was begun with bounds nothing by itself, such as a statement of the database."""
+    some_jobs(kept, "QUEUED")
+    told: list[float] = []
+    crafts = {"toy": Craft(lambda task: told.append(task.seconds) or iter(()))}  # type: ignore[func-returns-value]
+    assert Worker(kept, crafts).run_one(holder)
+    assert told == [kept.config.job_seconds_limit]
 
 
 def test_what_came_with_a_job_is_there_when_it_runs_and_gone_afterwards(

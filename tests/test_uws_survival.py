@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +16,10 @@ from datamodel.archive import Archive
 from datamodel.clock import Clock
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
+from datamodel.errors import QueryTimeoutError
 from datamodel.job_claims import ATTEMPTS, LEASE_S, Holder, mend
 from datamodel.jobs import Job, Result
+from datamodel.notify import notices
 from vo_server.uws.service import Craft, Output, Task
 from vo_server.uws.sweeping import sweep, sweep_strays
 from vo_server.uws.worker import Worker
@@ -158,6 +161,78 @@ def test_a_worker_killed_at_any_point_leaves_a_whole_job(
     assert (jobs.folder_of(kept, waiting) / ended.results[0].file).read_bytes() == b"second"
 
 
+def test_a_job_claimed_by_a_commit_that_seemed_to_fail_is_run(
+    kept: Archive, waiting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker lives on, so nobody else would ever take the job from it."""
+    end = kept.database._end
+
+    def fail(connection: sa.Connection, how: str) -> None:
+        end(connection, how)
+        raise sa.exc.OperationalError("COMMIT", None, Exception("the connection was lost"))
+
+    with Holder(kept) as holder:
+        worker = Worker(kept, {"toy": Craft(second)})
+        monkeypatch.setattr(kept.database, "_end", fail)
+        assert not worker.run_one(holder)
+        monkeypatch.undo()
+        assert found(kept, waiting).phase == "EXECUTING"
+        assert worker.run_one(holder)
+    ended = found(kept, waiting)
+    assert (ended.phase, ended.attempts) == ("COMPLETED", 1)
+
+
+def test_a_job_goes_on_while_the_database_cannot_be_asked(
+    kept: Archive, waiting: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks after a job must not be ended by a failure, or nothing would end the job any more."""
+    asked = threading.Event()
+
+    def fail(*_given: object, **_told: object) -> None:
+        asked.set()
+        raise sa.exc.OperationalError("SELECT", None, Exception("the database restarts"))
+
+    def work(task: Task) -> Iterator[Output]:
+        with monkeypatch.context() as broken:
+            broken.setattr(kept.database, "read", fail)
+            broken.setattr(Holder, "renew", fail)
+            notices(kept).tell(f"job {waiting}")
+            assert asked.wait(20)
+        jobs.abort(kept, found(kept, waiting))
+        while not task.cancelled():
+            pass
+        raise QueryTimeoutError("stopped")
+        yield
+
+    with Holder(kept) as holder:
+        assert Worker(kept, {"toy": Craft(work)}).run_one(holder)
+    assert found(kept, waiting).phase == "ABORTED"
+
+
+def test_a_failure_of_a_job_that_was_taken_away_is_no_bug(
+    kept: Archive, waiting: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(task: Task) -> Iterator[Output]:
+        jobs.remove(kept, waiting)
+        yield Output("result", "text/plain", "x.txt", iter([b"first"]))
+
+    with Holder(kept) as holder:
+        assert Worker(kept, {"toy": Craft(work)}).run_one(holder)
+    assert "failure" not in caplog.text
+
+
+def test_a_worker_whose_chores_end_ends_too(kept: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(_archive: Archive) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("vo_server.uws.worker.CHORES", {bug: 1.0})
+    monkeypatch.setattr("vo_server.uws.worker.POLL_S", 0.01)
+    worker = Worker(kept, {})
+    with pytest.raises(ZeroDivisionError):
+        worker._mind()
+    worker.run()  # does not wait, for it was stopped
+
+
 def test_jobs_past_their_time_are_gone_and_then_deleted(kept: Archive, waiting: str) -> None:
     folder = jobs.folder_of(kept, waiting)
     assert sweep(kept) == 0
@@ -170,6 +245,22 @@ def test_jobs_past_their_time_are_gone_and_then_deleted(kept: Archive, waiting: 
     assert not folder.exists()
     with kept.database.read() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(jobs.job)) == 0
+
+
+def test_a_job_whose_time_is_extended_at_the_last_moment_stays(kept: Archive, waiting: str) -> None:
+    jobs.remove(kept, waiting, expired=True)
+    assert found(kept, waiting).phase == "QUEUED"
+    kept.clock.advance(days=8)  # type: ignore[attr-defined]
+    jobs.remove(kept, waiting, expired=True)
+    assert not jobs.folder_of(kept, waiting).exists()
+
+
+def test_two_may_sweep_at_the_same_time(kept: Archive, waiting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one of them has just removed does not end the other."""
+    gone = jobs.folder_of(kept, "0" * 32)
+    listed = [gone, jobs.folder_of(kept, waiting)]
+    monkeypatch.setattr(Path, "iterdir", lambda _folder: iter(listed))
+    assert sweep_strays(kept, older_than_s=-1) == 0
 
 
 def test_folders_without_a_job_are_swept_and_others_stay(kept: Archive, waiting: str) -> None:

@@ -6,7 +6,7 @@ from itertools import islice
 
 import flask
 
-from datamodel.jobs import Job, Listed
+from datamodel.job_rows import Job, Listed
 from vo_server.formats.markup import attributes, element, text
 
 XML_MIME = "text/xml"

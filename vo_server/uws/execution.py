@@ -14,13 +14,18 @@ import sqlalchemy as sa
 from datamodel.archive import Archive
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import BusyError, QueryTimeoutError, UsageError
+from datamodel.job_bounds import refuse_full_disk
 from datamodel.job_claims import FENCE_S, Holder
-from datamodel.jobs import Job, Result, folder_of, read
+from datamodel.job_rows import Job, Result, read
+from datamodel.jobs import folder_of
 from datamodel.notify import POLL_S, Watch, notices
 from vo_server import errors
 from vo_server.uws.service import Output, Progress, Task, Work
 
 log = logging.getLogger("vo_server.jobs")
+
+LOOK_BYTES = 1 << 26
+"""So often in the bytes of results it is looked whether the disk has room for more."""
 
 STUBBORN_S = 20.0
 """A job that goes on for so long after it was told to stop ends with its process."""
@@ -98,9 +103,10 @@ class Execution:
         return Task(
             archive=self.archive,
             caller=_caller(self.archive, self.job),
+            who=self.job.who,
             parameters=self.job.parameters,
             folder=self._folder,
-            seconds=self.job.duration,
+            seconds=max(self.job.duration, self.archive.config.job_seconds_limit),
             cancelled=self.cancelled,
             progress=self.progress,
         )
@@ -123,10 +129,12 @@ class Execution:
         return Result(output.id, output.mime, output.filename, final.name, self.progress.bytes - before)
 
     def _count(self, size: int) -> None:
+        before, bound = self.progress.bytes, self.archive.config.job_bytes
         self.progress.bytes += size
-        bound = self.archive.config.job_bytes
         if self.progress.bytes > bound:
             raise UsageError(f"the results are larger than {bound} bytes, the most that is kept for a job")
+        if before // LOOK_BYTES != self.progress.bytes // LOOK_BYTES:
+            refuse_full_disk(self.archive)
         if self.cancelled():
             raise QueryTimeoutError("the job was stopped before its end")
 
@@ -142,6 +150,8 @@ class Execution:
 
     def _finish(self, outcome: list[Result] | Exception) -> None:
         """Say in the row how it ended; a job that is not ours any more is left to whose it is."""
+        if isinstance(outcome, Exception):
+            self._look(True)  # its files may have gone with the job
         ending = self._ending(outcome)
         while not self._lost.is_set():
             try:
@@ -193,19 +203,18 @@ class Execution:
 
     def _look(self, told: bool) -> None:
         """After a notice the row is only read; it is written once a second."""
-        if not told or time.monotonic() - self._renewed > POLL_S:
-            self._renew()
-            return
-        with self.archive.database.read() as connection:
-            self._take(read(connection, self.job.id))
+        try:
+            if not told or time.monotonic() - self._renewed > POLL_S:
+                self._renew()
+            else:
+                with self.archive.database.read() as connection:
+                    self._take(read(connection, self.job.id))
+        except sa.exc.SQLAlchemyError:
+            log.warning("job %s cannot be looked at; trying again", self.job.id, exc_info=True)
 
     def _renew(self) -> None:
         now = self.progress
-        try:
-            kept = self.holder.renew(self.job, rows=now.rows, bytes=now.bytes, plan=now.plan)
-        except sa.exc.DBAPIError:
-            log.warning("the lease of job %s is not renewed; trying again", self.job.id, exc_info=True)
-            return
+        kept = self.holder.renew(self.job, rows=now.rows, bytes=now.bytes, plan=now.plan)
         self._renewed = time.monotonic()
         self._take(kept)
 

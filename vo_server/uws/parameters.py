@@ -91,12 +91,6 @@ def own(parameters: Parameters) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in parameters.values if name not in OWN)
 
 
-def merged(old: tuple[tuple[str, str], ...], new: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-    """Parameters of a job after further ones were sent: those sent again are replaced."""
-    again = {name for name, _ in new}
-    return (*(pair for pair in old if pair[0] not in again), *new)
-
-
 def instant(name: str, text: str) -> datetime:
     """An instant in ISO 8601, in UTC where it names no zone; naive UTC."""
     try:

@@ -37,20 +37,23 @@ class Task:
         Open.
     caller
         For whom.
+    who
+        The same as bounds per caller and the log go: an account, or an address.
     parameters
         Names and values as they were given.
     folder
         Where files are that came with the request.
     seconds
-        It may take.
+        It may take at the most, however its time is changed while it runs.
     cancelled
-        Whether to stop; to be asked some times a second.
+        Whether to stop, because its time is over or else; to be asked some times a second.
     progress
         To be told how far it is.
     """
 
     archive: Archive
     caller: Caller
+    who: str
     parameters: tuple[tuple[str, str], ...]
     folder: Path
     seconds: float

@@ -3,6 +3,7 @@
 import re
 import shutil
 import time
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -23,7 +24,7 @@ def sweep(archive: Archive) -> int:
         due = sa.select(job.c.id).where(job.c.destruction <= archive.clock()).limit(AT_A_TIME)
         ids = list(connection.scalars(due))
     for id in ids:
-        jobs.remove(archive, id)
+        jobs.remove(archive, id, expired=True)
     return len(ids)
 
 
@@ -32,11 +33,20 @@ def sweep_strays(archive: Archive, older_than_s: float = STRAY_S) -> int:
     folder, limit = archive.config.archive / "jobs", time.time() - older_than_s
     removed = 0
     for path in folder.iterdir() if folder.is_dir() else ():
-        if not _ID.fullmatch(path.name) or path.stat().st_mtime > limit:
-            continue
-        with archive.database.read() as connection:
-            known = connection.scalar(sa.select(job.c.id).where(job.c.id == path.name))
-        if known is None:
+        if _ID.fullmatch(path.name) and _is_older(path, limit) and not _is_known(archive, path.name):
             shutil.rmtree(path, ignore_errors=True)
             removed += 1
     return removed
+
+
+def _is_older(path: Path, limit: float) -> bool:
+    """Whether a folder was changed before an instant; one that another process has just removed was not."""
+    try:
+        return path.stat().st_mtime <= limit
+    except FileNotFoundError:
+        return False
+
+
+def _is_known(archive: Archive, id: str) -> bool:
+    with archive.database.read() as connection:
+        return connection.scalar(sa.select(job.c.id).where(job.c.id == id)) is not None

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import flask
@@ -9,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from datamodel import jobs
 from datamodel.archive import Archive
-from datamodel.errors import ForbiddenError, NotFoundError, UsageError
+from datamodel.errors import NotFoundError, UsageError
 from datamodel.jobs import Job, Result
 from vo_server import answers, dali, ranges, site
 from vo_server.uws import documents, parameters, waiting
@@ -169,11 +170,8 @@ class Resources:
         """Add parameters to a job that has not been told to run, or replace some."""
         archive, found, given = site.archive(), self._found(id), dali.read(request)
         if found.phase == "PENDING":
-            self.service.receive(request, jobs.folder_of(archive, id))
-        merged = parameters.merged(found.parameters, parameters.own(given))
-        run_id = given.one(RUN_ID) or found.run_id
-        if not jobs.change(archive, found, ("PENDING",), parameters=merged, run_id=run_id):
-            raise ForbiddenError("the job has been told to run, and takes no parameters any more")
+            self._receive_more(jobs.folder_of(archive, id))
+        jobs.add_parameters(archive, found, parameters.own(given), given.one(RUN_ID))
         return self._see_job(id)
 
     def parameter(self, id: str, name: str) -> Response:
@@ -195,6 +193,12 @@ class Resources:
             why = f": {found.message}" if found.message else ""
             raise NotFoundError(f"the job is {found.phase}, and has no result {dali.shown(name)}{why}")
         return _file(found, result)
+
+    def _receive_more(self, folder: Path) -> None:
+        bound = site.archive().config.upload_bytes
+        if sum(path.stat().st_size for path in folder.iterdir()) > bound:
+            raise UsageError(f"the job has been sent more than {bound} bytes, the limit of this service")
+        self.service.receive(request, folder)
 
     def _found(self, id: str) -> Job:
         return jobs.get(site.archive(), self.service.name, id, dali.caller_of(request))

@@ -14,7 +14,7 @@ from datamodel.jobs import QUEUE
 from datamodel.notify import POLL_S, notices
 from vo_server.uws.execution import Execution
 from vo_server.uws.service import Craft
-from vo_server.uws.sweeping import sweep, sweep_strays
+from vo_server.uws.sweeping import AT_A_TIME, sweep, sweep_strays
 
 log = logging.getLogger("vo_server.jobs")
 
@@ -73,17 +73,26 @@ class Worker:
         return True
 
     def _mind(self) -> None:
-        """Every second, free the jobs of dead workers; now and then, delete what is past its time."""
-        chores = {mend: POLL_S, sweep: SWEEP_S, sweep_strays: STRAYS_S}
-        due: dict[Callable[[Archive], int], float] = dict.fromkeys(chores, 0.0)
-        while not self._stop.wait(POLL_S):
-            for chore, every in chores.items():
-                if time.monotonic() >= due[chore]:
-                    due[chore] = time.monotonic() + every
-                    self._do(chore)
+        """Every second, free the jobs of dead workers; now and then, delete what is past its time.
 
-    def _do(self, chore: Callable[[Archive], int]) -> None:
+        A worker whose chores come to an unforeseen end stops as well, so that another takes its place.
+        """
+        due: dict[Callable[[Archive], int], float] = dict.fromkeys(CHORES, 0.0)
         try:
-            chore(self.archive)
-        except sa.exc.OperationalError:
+            while not self._stop.wait(POLL_S):
+                for chore, every in CHORES.items():
+                    if time.monotonic() >= due[chore]:
+                        due[chore] = time.monotonic() + (0 if self._do(chore) >= AT_A_TIME else every)
+        finally:
+            self._stop.set()
+
+    def _do(self, chore: Callable[[Archive], int]) -> int:
+        try:
+            return chore(self.archive)
+        except (OSError, sa.exc.SQLAlchemyError):
             log.warning("%s has to wait", chore.__name__, exc_info=True)
+            return 0
+
+
+CHORES: dict[Callable[[Archive], int], float] = {mend: POLL_S, sweep: SWEEP_S, sweep_strays: STRAYS_S}
+"""What every worker looks after besides its job, and how often, in seconds; at once where much was to be done."""
