@@ -1,5 +1,6 @@
 """Is UPLOAD understood as clients write it, and is what it cannot mean told?"""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,13 @@ def test_tables_are_not_taken_where_there_is_no_place_for_them() -> None:
     with pytest.raises(UsageError, match="where no tables are taken"):
         asked(["a,param:t"], None)
     assert asked([], None) == ()
+
+
+@pytest.mark.parametrize("text", ["a,b{}c", "a{}b", "a,b;{}x;{}x", "{}a,b", '"a{}'])
+def test_white_space_costs_no_more_than_it_is_long(text: str) -> None:
+    """Half a million of it, which would take hours if each began a search of its own."""
+    with suppress(UsageError):
+        asked([text.replace("{}", " " * 500_000)], HERE)
 
 
 @given(st.lists(st.text(alphabet='ab1,;:" \n', max_size=40), max_size=3))

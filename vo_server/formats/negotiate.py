@@ -216,8 +216,8 @@ def _meant(given: str, offers: Sequence[Offer], fallback: Format | None) -> Form
     for offer in offers:
         if offer.kind == kind and _MEDIA_TYPE.fullmatch(mime):
             return _format(offer, mime if parameters else offer.mime, parameters, fallback)
-    names = [name for offer in offers for name in (*offer.aliases, offer.mime)]
-    near, known = nearest(given, names), ", ".join(names)
+    near = nearest(given, [name for offer in offers for name in (*offer.aliases, offer.mime)])
+    known = ", ".join((*offer.aliases, offer.mime)[0] for offer in offers)
     raise UsageError(f"there is no format '{given[:100]}'{near or ';'} expected one of {known}")
 
 

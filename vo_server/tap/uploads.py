@@ -29,7 +29,7 @@ SCHEMA = "TAP_UPLOAD"
 MAX_TABLES = 32
 
 _NAME = r'[A-Za-z][A-Za-z0-9_]*|"(?:[^"]|"")+"'
-_PAIR = re.compile(rf"\s*({_NAME})\s*,\s*(\S.*?)\s*", re.DOTALL)
+_NAMED = re.compile(rf"({_NAME})\s*,")
 _NEXT = re.compile(rf";(?=\s*(?:{_NAME})\s*,)")
 _TYPES = {
     "application/x-votable+xml": "votable",
@@ -219,10 +219,12 @@ def _check_addressable(made: temporary.Temporary) -> None:
 
 
 def _pair(text: str, folder: Path) -> Upload:
-    pair = _PAIR.fullmatch(text)
-    if pair is None:
+    text = text.strip()
+    named = _NAMED.match(text)
+    uri = text[named.end() :].strip() if named else ""
+    if named is None or not uri:
         raise UsageError(f"UPLOAD has {shown(text)}, expected a table name and a URI such as mine,param:t1")
-    name, uri = pair.groups()
+    name = named[1]
     if name.upper() in RESERVED:
         raise UsageError(
             f'UPLOAD calls a table {name}, a reserved word of ADQL; write "{name}" or another name'

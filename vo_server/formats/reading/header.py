@@ -84,7 +84,7 @@ def read_header(stream: Readable, limits: Limits, *, all_tables: bool = False) -
     UsageError
         It is no VOTable, is broken, or declares a document type.
     """
-    parser = _Parser(all_tables)
+    parser = _Parser(all_tables, most_fields=limits.columns)
     seen = b""
     while piece := stream.read(_PIECE):
         seen += piece
@@ -120,13 +120,14 @@ def read_tail(header: Header, stream: Readable, beginning: bytes) -> None:
 class _Parser:
     """Collects headers from the events of expat."""
 
-    def __init__(self, all_tables: bool, is_tail: bool = False) -> None:
+    def __init__(self, all_tables: bool, is_tail: bool = False, most_fields: int = 0) -> None:
         self.tables: list[Header] = []
         self.infos: list[tuple[str, str]] = []
         self.table: Header | None = None
         self.start = -1
         self._all_tables = all_tables
         self._is_tail = is_tail
+        self._most_fields = most_fields
         self._open: list[str] = []
         self._text: list[str] | None = None
         self._field: Mapping[str, str] | None = None
@@ -225,8 +226,11 @@ class _Parser:
         self._resource = text
 
     def _field_ends(self, text: str) -> None:
-        if self.table is not None and self._field is not None:
-            self.table.fields.append(field_of(self._field, self._described, self._null))
+        if self.table is None or self._field is None:
+            return
+        if len(self.table.fields) == self._most_fields:
+            raise UsageError(f"the table has more than the {self._most_fields} columns that are allowed")
+        self.table.fields.append(field_of(self._field, self._described, self._null))
 
     def _table_ends(self, text: str) -> None:
         table, self.table = self.table, None
