@@ -19,11 +19,14 @@ from werkzeug.serving import make_server
 
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.context import ANONYMOUS
 from processing.classes import TABLES
 from vo_server.app import JOBS, create_app
 from vo_server.tap.adql.parser import parse as parse_adql
+from vo_server.tap.jobs import work
 from vo_server.tap.plan import plan
 from vo_server.tap.tap_schema import tables, update_tap_schema
+from vo_server.uws.service import Task
 from vo_server.uws.worker import Worker
 
 pytestmark = [  # pyvo leaves connections to be closed by whoever comes
@@ -156,6 +159,39 @@ def test_a_running_query_is_interrupted(url: str) -> None:
     assert get(f"{job}/phase").text == "ABORTED"
     after = made(url, QUERY=QUERY, PHASE="RUN")
     assert "<uws:phase>COMPLETED<" in ended(after), "the one worker is free again"
+
+
+def test_a_slow_job_is_in_the_log_of_slow_queries(
+    archive: Archive, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive.prepare(TABLES)
+    update_tap_schema(archive, tables(archive.config))
+    archive.config = replace(archive.config, slow_query_seconds=0.0)
+    asked = (("LANG", "ADQL"), ("QUERY", QUERY))
+    (output,) = work(Task(archive, ANONYMOUS, "address 192.0.2.7", asked, tmp_path, 60, lambda: False))
+    for _ in output.chunks:
+        pass
+    (told,) = [message for message in caplog.messages if message.startswith("slow query")]
+    assert re.match(r"slow query of address 192\.0\.2\.7: \d+\.\d s, 4 rows\n {4}\| SELECT TOP 4", told)
+
+
+def test_scripts_of_other_sites_do_not_see_the_jobs_of_an_address(url: str) -> None:
+    """A browser sends them from the address of who looks at such a site, and says whose script it is."""
+    job = made(url, QUERY=QUERY)
+    origin = url.removesuffix("/tap")
+    id = job.rpartition("/")[2]
+    assert id in get(f"{url}/async").text
+    assert id in get(f"{url}/async", Origin=origin).text
+    for elsewhere in (
+        "https://elsewhere.example",
+        "null",
+        f"{origin}.elsewhere.example",
+        "http://127.0.0.1:9",
+    ):
+        answer = get(f"{url}/async", Origin=elsewhere)
+        assert (answer.status_code, id in answer.text) == (200, False)
+        assert "no-store" in answer.headers["Cache-Control"]
+        assert get(job, Origin=elsewhere).status_code == 200, "who has made a job knows it"
 
 
 @pytest.mark.skipif(not SCHEMA.exists(), reason="the schemas are not here")

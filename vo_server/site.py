@@ -74,6 +74,29 @@ def trusted_hosts(config: Config) -> frozenset[str]:
     return frozenset({own, *named, *(LOOPBACK if own in LOOPBACK else ())})
 
 
+def own_origins(config: Config, host_url: str) -> list[str]:
+    """The origins of this server: that of a request's URL, and that of the base URL where it is another one.
+
+    Parameters
+    ----------
+    config
+        Has the base URL.
+    host_url
+        Of the request; its host name has been accepted.
+    """
+    parts = urlsplit(base_url(config))
+    return list(dict.fromkeys([host_url.rstrip("/"), f"{parts.scheme}://{parts.netloc}"]))
+
+
+def is_from_elsewhere(request: flask.Request) -> bool:
+    """Whether a script of another site sends a request and will read its answer, as the browser says in Origin.
+
+    It asks from the address of whoever looks at that site, so what strangers have by their address is not for it.
+    """
+    origin = request.headers.get("Origin")
+    return origin is not None and origin not in own_origins(archive().config, request.host_url)
+
+
 def host_name(header: str) -> str | None:
     """The lower-case host name of a Host header without its port; None where it cannot be one."""
     try:

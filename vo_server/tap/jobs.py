@@ -27,7 +27,7 @@ def work(task: Task) -> Iterator[Output]:
     archive = task.archive
     asked = parameters.read(Parameters.of(task.parameters), archive.config, task.folder)
     task.progress.plan = plan(parse(asked.text, functions=udfs.offered(archive.config).arities), asked.maxrec)
-    rows = query.run(archive, task.caller, asked, task.cancelled, seconds=task.seconds)
+    rows = query.run_watched(archive, task.caller, task.who, asked, task.cancelled, task.seconds)
     counted = _Counted(rows.batches, task.progress)
     rows.batches = counted
     chunks = asked.format.write(rows, **about(archive, asked.text, rows))
@@ -45,7 +45,7 @@ def rehearse(archive: Archive) -> None:
     """Answer a small query, so that what that needs is loaded."""
     query = "SELECT TOP 1 table_name FROM tap_schema.tables"
     asked = (("LANG", "ADQL"), ("QUERY", query))
-    task = Task(archive, ANONYMOUS, asked, archive.config.archive, REHEARSAL_S, lambda: False)
+    task = Task(archive, ANONYMOUS, "nobody", asked, archive.config.archive, REHEARSAL_S, lambda: False)
     for output in work(task):
         deque(output.chunks, maxlen=0)
 

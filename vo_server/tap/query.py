@@ -105,10 +105,15 @@ def _answer(
 
 
 def run_watched(
-    archive: Archive, caller: Caller, who: str, query: TapQuery, cancelled: Callable[[], bool] = lambda: False
+    archive: Archive,
+    caller: Caller,
+    who: str,
+    query: TapQuery,
+    cancelled: Callable[[], bool] = lambda: False,
+    seconds: float | None = None,
 ) -> Rows:
     """The same, and the log is told of a query that takes long; `who` is an account or an address."""
-    return watched(archive.config, who, query.text, partial(run, archive, caller, query, cancelled))
+    return watched(archive.config, who, query.text, partial(run, archive, caller, query, cancelled, seconds))
 
 
 def first_rows(

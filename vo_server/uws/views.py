@@ -70,12 +70,14 @@ class Resources:
         self.service = service
 
     def list(self) -> Response:
-        """The jobs of the caller; the filters say which."""
-        archive, wanted = site.archive(), parameters.wanted(dali.read(request))
+        """The jobs of the caller; the filters say which. A stranger's go by the address: see `is_from_elsewhere`."""
+        wanted, caller = parameters.wanted(dali.read(request)), dali.caller_of(request)
+        if caller.user is None and site.is_from_elsewhere(request):
+            return documents.jobs((), self._list_url())
         found = jobs.listed(
-            archive,
+            site.archive(),
             self.service.name,
-            dali.caller_of(request),
+            caller,
             dali.who_asks(request),
             phases=wanted.phases,
             after=wanted.after,

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from urllib.parse import urlsplit
 
 import flask
 from flask import Blueprint, Response, render_template
@@ -14,7 +13,7 @@ from datamodel.errors import UsageError
 from vo_server import dali, errors
 from vo_server.adql_layout import laid_out
 from vo_server.formats.negotiate import OFFERS
-from vo_server.site import archive, base_url
+from vo_server.site import archive, is_from_elsewhere, own_origins
 from vo_server.web import query_answer
 from vo_server.web.jobs_page import ShownJob, shown_jobs
 from vo_server.web.query_words import words as words_of
@@ -97,12 +96,8 @@ def job_list() -> str:
 
 
 def _jobs() -> list[ShownJob]:
-    """The jobs of the caller; a stranger's go by the address, so a page of another site must not see them.
-
-    A browser says in Origin which other site a script that will read the answer is of.
-    """
-    origin = flask.request.headers.get("Origin")
-    if origin is not None and origin not in _own_origins(archive().config, flask.request.host_url):
+    """The jobs of the caller; none for scripts of other sites."""
+    if is_from_elsewhere(flask.request):
         return []
     return shown_jobs(archive(), dali.caller_of(flask.request), dali.who_asks(flask.request))
 
@@ -136,7 +131,7 @@ def policy(config: Config, host_url: str) -> str:
         That of the request. Where it is another one, such as localhost for 127.0.0.1, a form and a script of the
         page may go to both, which are this very server.
     """
-    ours = " ".join(["'self'", *_own_origins(config, host_url)[1:]])
+    ours = " ".join(["'self'", *own_origins(config, host_url)[1:]])
     rules = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -148,12 +143,6 @@ def policy(config: Config, host_url: str) -> str:
         "frame-ancestors": "'none'",
     }
     return "; ".join(f"{name} {value}" for name, value in rules.items())
-
-
-def _own_origins(config: Config, host_url: str) -> list[str]:
-    """The origin of the request, and that of the base URL where it is another one."""
-    parts = urlsplit(base_url(config))
-    return list(dict.fromkeys([host_url.rstrip("/"), f"{parts.scheme}://{parts.netloc}"]))
 
 
 @blueprint.after_request
