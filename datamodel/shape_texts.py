@@ -5,6 +5,7 @@ ICRS. What is none of these is NULL, and so is all that is computed from it.
 """
 
 import re
+from functools import lru_cache
 
 from datamodel.functions import DOUBLE, Function
 from datamodel.shapes import MAX_VERTICES
@@ -29,6 +30,7 @@ _LONGEST = 30 * _MOST
 """Characters of a text that is looked at."""
 
 
+@lru_cache(maxsize=1024)
 def numbers(text: str) -> tuple[float, ...]:
     """The numbers of a shape.
 
@@ -65,9 +67,18 @@ def _refused(what: object) -> tuple[float, ...]:
 
 
 def part(text: str, place: int) -> float | None:
-    """One of the numbers of a point or circle, counted from 1."""
+    """One of the numbers of a point or circle that a database keeps, counted from 1."""
     found = numbers(text)
     return found[place - 1] if 1 <= place <= len(found) <= 3 else None
+
+
+def kept(text: str, kind: str) -> str | None:
+    """A text as a database keeps a POINT, CIRCLE or POLYGON, if it is one."""
+    found = numbers(text)
+    return " ".join(map(repr, found)) if _KINDS.get(len(found), "POLYGON") == kind else None
+
+
+_KINDS = {2: "POINT", 3: "CIRCLE"}
 
 
 def decimal(number: float) -> str:
@@ -107,6 +118,13 @@ END LOOP;
 RETURN made;
 """
 
+_KEPT = """
+IF kind <> (CASE cardinality(made) WHEN 2 THEN 'POINT' WHEN 3 THEN 'CIRCLE' ELSE 'POLYGON' END) THEN
+  RETURN NULL;
+END IF;
+RETURN array_to_string(made, ' ');
+"""
+
 FUNCTIONS = (
     Function(
         "vo_shape",
@@ -119,12 +137,16 @@ FUNCTIONS = (
         "vo_part",
         "shape text, place integer",
         DOUBLE,
-        "made := vo_shape(shape);\nIF cardinality(made) > 3 THEN RETURN NULL; END IF;\nRETURN made[place];",
-        f"made {ARRAY};",
+        f"SELECT nullif(CAST(nullif(split_part(shape, ' ', place), '') AS {DOUBLE}), 'NaN')",
+        "",
         part,
+        language="sql",
+        strict=False,
     ),
+    Function("vo_kept", "shape text, kind text", "text", _KEPT, f"made {ARRAY} := vo_shape(shape);", kept),
     Function(
         "vo_decimal", f"number {DOUBLE}", "text", "SELECT CAST(number AS text)", "", decimal, language="sql"
     ),
 )
-"""A shape as an array, for PostgreSQL alone; a number of a point or circle, counted from 1; a number as text."""
+"""A shape as an array, for PostgreSQL alone; a number of a point or circle that is kept; a text as it could be kept; a
+number as text."""

@@ -186,9 +186,14 @@ def test_stcs_and_dali_texts_are_the_same_shapes(database: Database) -> None:
 
 
 def test_parts_of_points_and_circles_are_numbers(database: Database) -> None:
-    texts = [("10.123456789012345 -0.1",), ("1e-05 2 3.5",), ("1 2 3 4 5 6",), ("x",)]
-    assert _values(database, "vo_part(a, 1)", texts) == [10.123456789012345, 1e-5, None, None]
-    assert _values(database, "vo_part(a, 3)", texts) == [None, 3.5, None, None]
+    texts = [("10.123456789012345 -0.1",), ("1e-05 2.0 3.5",)]
+    assert _values(database, "vo_part(a, 1)", texts) == [10.123456789012345, 1e-5]
+    assert _values(database, "vo_part(a, 3)", texts) == [None, 3.5]
+    assert _values(database, "vo_part(nullif(a, a), 1)", texts) == [None, None]
+    kept = _values(
+        database, "vo_part(vo_kept(a, 'CIRCLE'), 2)", [*texts, ("1 2 3 4 5 6",), ("x",), (" 7  8\t1 ",)]
+    )
+    assert kept == [None, 2.0, None, None, 8.0]
     numbers = [1 / 3, 1e-9, 123456.789012345678, 0.1 + 0.2, -45.0]
     told = _values(database, "vo_decimal(CAST(a AS double precision))", [(repr(n),) for n in numbers])
     assert list(map(float, told)) == numbers
@@ -211,7 +216,7 @@ def test_areas_and_middles_are_those_of_spherical_geometry(database: Database) -
 
 def test_areas_and_middles_of_polygons_are_those_of_points_strewn_over_the_sky(database: Database) -> None:
     random = np.random.default_rng(8)
-    strewn = random.normal(size=(400_000, 3))
+    strewn = random.normal(size=(100_000, 3))
     strewn /= np.linalg.norm(strewn, axis=-1, keepdims=True)
     large = [s for s in SHAPES if isinstance(s, Polygon) and outline(s.vertices).radius_rad > 0.5]
     areas, lons, lats = (
@@ -222,7 +227,7 @@ def test_areas_and_middles_of_polygons_are_those_of_points_strewn_over_the_sky(d
     for shape, area, lon, lat in zip(large, areas, lons, lats, strict=True):
         held = strewn[outline(shape.vertices).contains(strewn)]
         share = len(held) / len(strewn)
-        assert area == pytest.approx(share * 4 * math.pi * (180 / math.pi) ** 2, rel=4 / math.sqrt(len(held)))
+        assert area == pytest.approx(share * 4 * math.pi * (180 / math.pi) ** 2, rel=5 / math.sqrt(len(held)))
         mean = held.mean(axis=0)
         off = np.degrees(np.linalg.norm(mean / np.linalg.norm(mean) - unit_vectors(lon, lat)))
         assert off < 400 / math.sqrt(len(held))

@@ -13,14 +13,15 @@ from vo_server.tap.adql.values import Value, derived
 
 
 def _from_text(written: CastTo, value: Value, speech: Speech) -> Value:
-    """Of a constant its shape; else the text, which is NULL wherever it is looked into and is none."""
+    """Of a constant its shape; of others a text as databases keep it, or NULL."""
     column = Column("", written.type, unit="deg")
     if not value.constant:
-        return derived(written.at, value.sql, column, f"CAST {written.type}", [value])
+        made = sql.call("vo_kept", value.sql, sql.text(written.type))
+        return derived(written.at, made, column, f"CAST {written.type}", [value])
     shape = geometry_strings.dali(value.at, written.type, value.constant[0])
-    made = derived(written.at, partial(shapes.text, shape), column, f"CAST {written.type}", [value])
-    made.shape = shape
-    return made
+    known = derived(written.at, partial(shapes.text, shape), column, f"CAST {written.type}", [value])
+    known.shape = shape
+    return known
 
 
 def _unchanged(written: CastTo, value: Value, speech: Speech) -> Value:

@@ -112,6 +112,7 @@ def _sum(at: Position, a: Value, b: Value) -> Value:
 
 
 def _point_meets(at: Position, point: Point, other: Shape, speech: Speech) -> Test:
+    place = numbers(point)
     if isinstance(other, Point):
         return nearer(at, point, other, literal(at, 0.0), speech, strictly=False)
     if isinstance(other, Circle):
@@ -120,7 +121,7 @@ def _point_meets(at: Position, point: Point, other: Shape, speech: Speech) -> Te
     if isinstance(other, Region) and other.index is not None:
         return _point_in_region(point, other, speech)
     fixed = constant(at, other)
-    if fixed is None or numbers(point) is not None:
+    if fixed is None or place is not None:
         return _asked(at, "vo_holds", other, point, speech)
     columns = indexed(point) or (double(point.ra), double(point.dec), None)
     exact = point_tests.inside(fixed, columns[0], columns[1], None)
