@@ -171,6 +171,7 @@ def measured(kind: str, options: argparse.Namespace) -> list[Target]:
         for query in cones(40, 99):
             served.ask(query).read()
         print(f"{kind:10} an answer of nothing: {blank_ms(options.processes):.2f} ms")
+        served.connection = served.connect()
         at_most(
             "cone 0.1 deg, kept connection",
             median_ms(lambda q: served.ask(q).read(), cones(200, 1)),

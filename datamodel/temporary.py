@@ -83,7 +83,8 @@ def temporary(
     if point is not None:
         sql.append_column(sa.Column(point.hpx29, sa.BigInteger))
         sa.Index(f"{sql.name}_hpx29", sql.c[point.hpx29])
-    return Temporary(Table(schema, name, columns, lambda _caller: sql, description, point=point), sql)
+    table = Table(schema, name, columns, lambda _caller: sql, description, point=point, rows=0)  # a few
+    return Temporary(table, sql)
 
 
 def position_of(columns: Sequence[Column]) -> PointIndex | None:

@@ -88,7 +88,8 @@ class Relations:
         self.used[table.full_name] = table
         written = self.catalogue.written(table, self.caller, self.speech)
         return _single(
-            Source(names_of, table.columns, written.labels, alias, table, written.text), written.text
+            Source(names_of, table.columns, written.labels, alias, table, written.text, written.searched),
+            written.text,
         )
 
     def _subquery(self, node: tree.Subquery, parent: Scope | None) -> Relation:

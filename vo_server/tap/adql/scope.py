@@ -34,6 +34,8 @@ class Source:
         The table of the catalogue, unless this is a query.
     text
         What to select from to see that table's rows once more.
+    searched
+        What to search by position instead, and the column there.
     """
 
     names: tuple[str, ...]
@@ -42,6 +44,7 @@ class Source:
     alias: str
     table: Table | None = None
     text: str = ""
+    searched: tuple[str, str] | None = None
 
     def is_called(self, parts: Iterable[Name]) -> bool:
         """Whether ``schema.table`` or ``table`` names this."""

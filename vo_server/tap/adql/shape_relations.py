@@ -183,7 +183,8 @@ def _through_cells(a: Point, b: Point, radius: Value, speech: Speech) -> Sql | N
         source, index = found
         known = indexed(given)
         pixel = known[2] if known else sql.call("vo_pixel", double(given.ra), double(given.dec))
-        return speech.is_near(columns[2], index.hpx29, source.text, pixel, order)
+        table, column = source.searched or (source.text, index.hpx29)
+        return speech.is_near(columns[2], column, table, pixel, order)
     return None
 
 
@@ -208,7 +209,8 @@ def _near(searched: Shape, given: Shape, speech: Speech) -> Sql:
     assert found is not None
     assert own is not None
     source, index = found
-    return region_joins.positions_in(_ranges(given, speech), own[2], index.hpx29, source.text, speech)
+    table, column = source.searched or (source.text, index.hpx29)
+    return region_joins.positions_in(_ranges(given, speech), own[2], column, table, speech)
 
 
 def _ranges(given: Shape, speech: Speech) -> region_joins.Ranges:
@@ -225,7 +227,12 @@ def _source(shape: Shape) -> Source | None:
     return found[0] if found else None
 
 
+_UNKNOWN_ROWS = 1_000_000
+
+
 def _rows(shape: Shape) -> int:
     """About how many rows the shape's table has, as far as that is known."""
     source = _source(shape)
-    return (source.table.rows or 0) if source and source.table else -1
+    if source is None or source.table is None:
+        return -1
+    return _UNKNOWN_ROWS if source.table.rows is None else source.table.rows
