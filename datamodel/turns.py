@@ -1,21 +1,31 @@
 """Whose query is next? Turns within one server process: bounded, and fair between callers.
 
 A query has its turn from its start until its answer was read or given up; so neither long queries nor slow
-readers can take all threads. Who finds no room waits for a few seconds. A turn that becomes free goes to the
-caller who has the fewest under way, and among equals to the one who was not served for longest: a hundred
-queries of one caller delay the first query of another by one turn at the most.
+readers can take all threads (see `datamodel.places`). Who finds no room waits for a few seconds. A turn that
+becomes free goes to the caller who has the fewest under way, and among equals to the one who was not served for
+longest: a hundred queries of one caller delay the first query of another by one turn at the most.
 """
 
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import BusyError
+from datamodel.places import Places, places_of
 
 RETRY_AFTER_S = 5
 _REMEMBERED = 64
+
+
+def turns_of(archive: Archive) -> "Turns":
+    """The queries of this process."""
+    places = places_of(archive)
+    turns: Turns = archive.resource("turns", lambda: Turns(places))
+    return turns
 
 
 @dataclass(frozen=True)
@@ -66,9 +76,17 @@ class Turn:
 
 
 class Turns:
-    """The queries of one process: who has a turn, and who waits for one."""
+    """The queries of one process: who has a turn, and who waits for one.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    places
+        Of which each query holds one, also while it waits; None where there are enough for all.
+    """
+
+    def __init__(self, places: Places | None = None) -> None:
+        self._places = places
+        self._held = 0
         self._lock = threading.Lock()
         self._inbox: deque[tuple[Turn, bool]] = deque()
         self._bounds = Bounds(1, 1, 0)
@@ -94,14 +112,15 @@ class Turns:
         """
         bounds = Bounds.of(config)
         turn = self.ask(who, bounds)
-        turn.decided.wait(config.queue_seconds)
+        try:
+            turn.decided.wait(config.queue_seconds)
+        except BaseException:
+            turn.end()
+            raise
         if turn.state == "granted":
             return turn
         turn.end()
-        mine = self._taken[who] >= bounds.per_caller
-        whose, bound = ("one caller", bounds.per_caller) if mine else ("all callers together", bounds.at_once)
-        reason = f"{bound} queries at a time are answered for {whose}, and so many are under way"
-        raise BusyError(f"{reason}; try again later", RETRY_AFTER_S)
+        raise BusyError(f"{self._reason(who, bounds)}; try again later", RETRY_AFTER_S)
 
     def ask(self, who: str, bounds: Bounds) -> Turn:
         """Stand in the queue: the turn is granted at once where there is room, else later, or refused.
@@ -124,6 +143,16 @@ class Turns:
         self._inbox.append((turn, True))
         self._work()
 
+    def _reason(self, who: str, bounds: Bounds) -> str:
+        """Why a caller has no turn now."""
+        if self._taken[who] >= bounds.per_caller:
+            whose, bound = "one caller", bounds.per_caller
+        elif self._taken.total() >= bounds.at_once - 1:
+            whose, bound = "all callers together", bounds.at_once
+        else:
+            return "so much else is under way that the query has no place"
+        return f"{bound} queries at a time are answered for {whose}, and so many are under way"
+
     def _work(self) -> None:
         """Do what lies in the inbox, unless another thread is at it.
 
@@ -134,8 +163,10 @@ class Turns:
             try:
                 while self._inbox:
                     self._settle(*self._inbox.popleft())
+                self._refuse(self._has_no_place)
                 self._grant()
-                self._refuse()
+                self._refuse(lambda: len(self._waiting) > self._bounds.waiting)
+                self._give_back()
             finally:
                 self._lock.release()
 
@@ -172,12 +203,28 @@ class Turns:
         kept_for_others = int(has > 0 and self._bounds.at_once > 1)
         return has < self._bounds.per_caller and free > kept_for_others
 
-    def _refuse(self) -> None:
-        """Send away the latest of those who have the most in the queue, as long as it is too long."""
-        while len(self._waiting) > self._bounds.waiting:
+    def _refuse(self, must: Callable[[], bool]) -> None:
+        """Send away the latest of those who have the most in the queue, as long as somebody must go."""
+        while self._waiting and must():
             counts = Counter(turn.who for turn in self._waiting)
             most = max(counts.values())
             turn = next(turn for turn in reversed(self._waiting) if counts[turn.who] == most)
             self._waiting.remove(turn)
             turn.state = "refused"
             turn.decided.set()
+
+    def _has_no_place(self) -> bool:
+        """Whether there are more queries than places, after having taken what there is."""
+        while self._places is not None and self._held < self._needed():
+            if not self._places.take():
+                return True
+            self._held += 1
+        return False
+
+    def _give_back(self) -> None:
+        while self._places is not None and self._held > self._needed():
+            self._held -= 1
+            self._places.give()
+
+    def _needed(self) -> int:
+        return self._taken.total() + len(self._waiting)

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -15,11 +16,13 @@ from werkzeug.test import TestResponse
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import BusyError
-from datamodel.turns import Bounds, Turn, Turns
+from datamodel.places import Places, places_of
+from datamodel.turns import Bounds, Turn, Turns, turns_of
 from processing.classes import TABLES
 from vo_server.answers import client_left
 from vo_server.app import create_app
 from vo_server.tap.tap_schema import tables, update_tap_schema
+from vo_server.uws.waiting import Waiters
 
 BOUNDED = Config(queries_per_caller=2, queries_at_once=3, queue_seconds=0)
 TAP = {"LANG": "ADQL", "FORMAT": "csv", "QUERY": "SELECT COUNT(*) AS n FROM tap_schema.schemas"}
@@ -66,6 +69,47 @@ def test_threads_are_left_for_what_is_no_query() -> None:
     for threads in range(2, 65):
         greedy = Bounds.of(Config(threads=threads, queries_at_once=1000, queries_waiting=1000))
         assert greedy.at_once + greedy.waiting <= max(threads - threads // 4, 1)
+
+
+def test_whatever_takes_long_leaves_some_threads_to_what_is_quick(archive: Archive) -> None:
+    """Queries, those who wait and what is made together have less than all threads, and none more than its share."""
+    archive.config = config = replace(archive.config, threads=16, queue_seconds=0)
+    places, turns = places_of(archive), turns_of(archive)
+    waiters = Waiters(config.threads, places)
+    with ExitStack() as held:
+        waiting = [held.enter_context(waiters.place()) for _ in range(20)]
+        assert waiting.count(True) == 8
+        for _ in range(3):
+            held.enter_context(places.place())
+        under_way = [turns.take(f"address {n}", config) for n in range(3)]
+        with pytest.raises(BusyError, match="so much else is under way"):
+            turns.take("address 4", config)
+        with pytest.raises(BusyError, match="14 requests that take long"):
+            held.enter_context(places.place())
+        with waiters.place() as one_more:
+            assert not one_more
+        for turn in under_way:
+            turn.end()
+        assert sum(places.take() for _ in range(16)) == 3
+        for _ in range(3):
+            places.give()
+    assert sum(places.take() for _ in range(16)) == 14
+
+
+def test_whoever_has_most_in_the_queue_makes_room_where_places_are_short() -> None:
+    turns, bounds = Turns(Places(5)), Bounds(2, per_caller=9, waiting=9)
+    scans = [turns.ask("greedy", bounds) for _ in range(4)]
+    assert [turn.state for turn in scans] == ["granted", *["waiting"] * 3]
+    cone = turns.ask("modest", bounds)
+    assert (cone.state, scans[-1].state) == ("granted", "refused")
+    assert turns.ask("greedy", bounds).state == "refused"
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8, 64])
+def test_there_is_always_a_place_and_seldom_one_for_each_thread(threads: int) -> None:
+    places = Places(threads)
+    assert sum(places.take() for _ in range(100)) == places.number
+    assert 1 <= places.number < max(threads, 2)
 
 
 def finish_one(turns: list[Turn]) -> Turn:
@@ -183,7 +227,12 @@ def test_callers_who_have_gone_are_forgotten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "told"), [("/tap/sync", ">2 queries"), ("/sia2/query", ">TransientFault: 2")]
+    ("service", "told"),
+    [
+        ("/tap/sync", ">2 queries"),
+        ("/sia2/query", ">TransientFault: 2"),
+        ("/datalink/links", ">2 queries"),
+    ],
 )
 def test_beyond_the_bound_a_caller_is_told_when_to_come_back(
     client: FlaskClient, service: str, told: str

@@ -25,6 +25,7 @@ from datamodel.errors import BusyError, QueryTimeoutError, UsageError
 from datamodel.job_claims import Holder
 from datamodel.jobs import Job
 from datamodel.notify import notices
+from datamodel.places import Places
 from vo_server import dali, errors
 from vo_server.uws import execution, waiting
 from vo_server.uws.service import Craft, Output, Service, Task
@@ -436,12 +437,12 @@ def test_nobody_waits_for_a_job_that_has_ended(
 def test_waiting_takes_half_of_the_threads_at_the_most(
     client: FlaskClient, begin: Begin, kept: Archive
 ) -> None:
-    places = kept.resource("waiters", lambda: waiting.Waiters(2))
+    waiters = kept.resource("waiters", lambda: waiting.Waiters(2, Places(8)))
     path = begin(PHASE="RUN")
-    with places.place() as first:
+    with waiters.place() as first:
         assert first
         assert document(client.get(f"{path}?WAIT=60")).phase == "QUEUED"
-    with places.place() as again:
+    with waiters.place() as again:
         assert again
 
 

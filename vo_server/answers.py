@@ -12,7 +12,7 @@ import flask
 from datamodel.archive import Archive
 from datamodel.columns import Rows
 from datamodel.config import Config
-from datamodel.turns import Turns
+from datamodel.turns import turns_of
 from vo_server import compression
 from vo_server.dali import who_asks
 from vo_server.formats.gzip import Gzip
@@ -49,7 +49,7 @@ def query(
     BusyError
         The caller, or all callers together, have too many queries under way.
     """
-    turn = archive.resource("turns", Turns).take(who_asks(flask.request), archive.config)
+    turn = turns_of(archive).take(who_asks(flask.request), archive.config)
     gone, environ = threading.Event(), flask.request.environ
 
     def end() -> None:

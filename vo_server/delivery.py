@@ -17,6 +17,7 @@ from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller
 from datamodel.errors import ArchiveError, NotFoundError, nearest
 from datamodel.frames import RawFrame, RawScienceFrame
 from datamodel.making import Slot
+from datamodel.places import places_of
 from datamodel.session import Session
 from processing.classes import TARGET_CLASSES
 from processing.execute import Execution, workers_of
@@ -140,7 +141,7 @@ def deliver(archive: Archive, caller: Caller, who: str, class_name: str, exposur
     cls = class_delivered(class_name)
     if found.product is None and found.missing:
         return _made(archive, cls, found.exposure)
-    with Slot(archive, who, f"{class_name}/{exposure_id}"):
+    with places_of(archive).place(), Slot(archive, who, f"{class_name}/{exposure_id}"):
         return _made(archive, cls, found.exposure)
 
 

@@ -70,7 +70,7 @@ def links(archive: Archive, caller: Caller, query: LinksQuery) -> Rows:
     columns = list(zip(*rows, strict=True)) or [()] * len(COLUMNS)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
-    return Rows(COLUMNS, iter([batch]), overflow=query.overflow)
+    return Rows(COLUMNS, iter([batch]), overflow=query.overflow, complete=True)
 
 
 def found(archive: Archive, caller: Caller, ids: Sequence[str]) -> list[Link]:

@@ -3,8 +3,7 @@
 import flask
 from flask import Blueprint, Response, render_template
 
-from vo_server import dali, errors, vosi
-from vo_server.answers import stream
+from vo_server import answers, dali, errors, vosi
 from vo_server.datalink import capability
 from vo_server.datalink.parameters import read
 from vo_server.datalink.query import found, links
@@ -18,12 +17,11 @@ blueprint = Blueprint("datalink", __name__, url_prefix="/datalink")
 @blueprint.route("/links", methods=["GET", "POST"])
 def list_links() -> Response:
     """The links of each identifier; without one, the description of the service alone."""
-    opened = archive()
+    opened, caller = archive(), dali.caller_of(flask.request)
     asked = read(dali.read(flask.request))
-    rows = links(opened, dali.caller_of(flask.request), asked)
-    return stream(
+    return answers.query(
         opened,
-        rows,
+        lambda cancelled: links(opened, caller, asked),
         asked.format,
         "links",
         infos=[("standardID", DATALINK_STANDARD)],

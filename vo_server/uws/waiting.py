@@ -3,12 +3,13 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from datamodel.archive import Archive
 from datamodel.context import Caller
 from datamodel.jobs import Job, get
 from datamodel.notify import POLL_S, notices
+from datamodel.places import Places, places_of
 from vo_server.uws.parameters import Wait
 
 LINGER_S = 0.25
@@ -16,20 +17,34 @@ LINGER_S = 0.25
 
 
 class Waiters:
-    """The requests of one server process that wait; half of its threads at the most."""
+    """The requests of one server process that wait; half of its threads at the most.
 
-    def __init__(self, threads: int) -> None:
+    Parameters
+    ----------
+    threads
+        Of the process.
+    places
+        Of which each holds one.
+    """
+
+    def __init__(self, threads: int, places: Places) -> None:
         self._room = threading.BoundedSemaphore(max(1, threads // 2))
+        self._places = places
 
     @contextmanager
     def place(self) -> Iterator[bool]:
         """Whether there is room to wait within the block."""
-        taken = self._room.acquire(blocking=False)
-        try:
-            yield taken
-        finally:
-            if taken:
-                self._room.release()
+        with ExitStack() as taken:
+            yield self._take(taken)
+
+    def _take(self, taken: ExitStack) -> bool:
+        if not self._room.acquire(blocking=False):
+            return False
+        taken.callback(self._room.release)
+        if not self._places.take():
+            return False
+        taken.callback(self._places.give)
+        return True
 
 
 def changed(
@@ -57,7 +72,8 @@ def changed(
     """
     if not wait.seconds or not which.is_unfinished or wait.phase not in (None, which.phase):
         return which
-    waiters: Waiters = archive.resource("waiters", lambda: Waiters(archive.config.threads))
+    places = places_of(archive)
+    waiters: Waiters = archive.resource("waiters", lambda: Waiters(archive.config.threads, places))
     with waiters.place() as there_is_room:
         return _waited(archive, which, caller, wait.seconds, gone) if there_is_room else which
 

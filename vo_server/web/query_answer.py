@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from datamodel.archive import Archive
 from datamodel.columns import Column
-from datamodel.turns import Turns
+from datamodel.turns import turns_of
 from vo_server import answers
 from vo_server.dali import caller_of, who_asks
 from vo_server.formats.batches import pieces
@@ -79,7 +79,7 @@ def answered(archive: Archive, adql: str) -> Answer:
     caller, who, environ = caller_of(request), who_asks(request), request.environ
     began = time.monotonic()
 
-    turn = archive.resource("turns", Turns).take(who, archive.config)
+    turn = turns_of(archive).take(who, archive.config)
     try:
         rows = tap_service().ask(archive, caller, who, adql, SHOWN, lambda: answers.client_left(environ))
         with closing(rows):

@@ -11,6 +11,7 @@ from datamodel.dataobject import DataObject
 from datamodel.errors import NotFoundError
 from datamodel.frames import BaseFrame
 from datamodel.objects import DBObject
+from datamodel.places import places_of
 from datamodel.session import Session
 from processing.fits_reading import read_image
 from registry.identifiers import object_did, target_did
@@ -109,7 +110,8 @@ def picture(object_id: str, size: str) -> Response:
     if flask.request.if_none_match.contains(response.get_etag()[0] or ""):
         response.status_code = 304
     elif flask.request.method != "HEAD":
-        with opened.resource("pictures", lambda: threading.BoundedSemaphore(PICTURES_AT_ONCE)):
+        pictures = opened.resource("pictures", lambda: threading.BoundedSemaphore(PICTURES_AT_ONCE))
+        with places_of(opened).place(), pictures:
             response.data = thumbnails.png(read_image(path)[0], thumbnails.SIZES[size])
     return response
 
