@@ -230,17 +230,19 @@ class SqliteSource:
         parts: list[pa.RecordBatch] = []
         rows = size = 0
         until = time.monotonic() + _PATIENCE_S
-        while rows < BATCH_ROWS and size < BATCH_BYTES and (fetched := self._cursor.fetchmany(self._step)):
+        while rows < BATCH_ROWS and size < BATCH_BYTES:
+            fetched = self._cursor.fetchmany(self._step)
             self._ended = len(fetched) < self._step
+            if not fetched:
+                break
             part = record_batch(fetched, self._columns)
             self._step = next_step(part, min(_STEP_ROWS, _GROWTH * self._step))
             parts.append(part)
             rows, size = rows + part.num_rows, size + part.nbytes
-            if self._ended:
-                self._release()
+            if self._ended or time.monotonic() > until:
                 break
-            if time.monotonic() > until:
-                break
+        if self._ended:
+            self._release()
         return joined(parts) if parts else None
 
     def _release(self) -> None:
