@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from bench.databases import present, server
 from bench.timing import Target, verdict
 from datamodel.archive import Archive
-from datamodel.catalogue_rows import fill
+from datamodel.table_rows import fill
 from datamodel.columns import Column
 from datamodel.config import Config
 from datamodel.context import Caller

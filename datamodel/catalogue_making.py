@@ -7,18 +7,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
-from numpy.typing import NDArray
 
 from datamodel import crash
 from datamodel.archive import Archive
 from datamodel.arrays import KINDS
 from datamodel.catalogue_order import Sorter
-from datamodel.catalogue_rows import analyse, fill, storable
 from datamodel.catalogue_statistics import ColumnStatistics, Coverage
 from datamodel.catalogues import Entry
-from datamodel.healpix import NO_PIXEL, hpx29
+from datamodel.healpix import NO_PIXEL
+from datamodel.table_rows import analyse, fill, pixels_of, storable
 
 Progress = Callable[[str, int, int | None], object]
 """Called with what is being done, how many rows are done, and of how many, if that is known."""
@@ -109,16 +107,6 @@ class _Seen:
         nowhere = pixels == NO_PIXEL
         self._placed += len(pixels) - int(np.count_nonzero(nowhere))
         return pa.array(pixels, mask=nowhere)
-
-
-def pixels_of(ra: pa.Array, dec: pa.Array) -> NDArray[np.int64]:
-    """Pixels of order 29 of positions in degrees; `NO_PIXEL` for one that is no place in the sky."""
-    ra_deg, dec_deg = (pc.cast(a, pa.float64()).to_numpy(zero_copy_only=False) for a in (ra, dec))
-    with np.errstate(invalid="ignore"):
-        known = np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90.0)
-    pixels = np.full(len(ra_deg), NO_PIXEL, np.int64)
-    pixels[known] = hpx29(ra_deg[known], dec_deg[known])
-    return pixels
 
 
 def _ordered(batches: Iterable[pa.RecordBatch], draft: Entry, folder: Path) -> Iterator[pa.RecordBatch]:

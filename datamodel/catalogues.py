@@ -137,6 +137,7 @@ class Entry:
             description=self.description,
             point=self.point,
             origin=self.origin,
+            rows=self.rows,
         )
 
     def seen_by(self, caller: Caller) -> bool:

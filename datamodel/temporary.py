@@ -5,27 +5,18 @@ our own where they are longer or differ in case alone; `sa.Table.c` has them und
 table with positions has one column more, the index of the sky, and its rows lie in that order.
 """
 
-import io
-import sqlite3
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import psycopg2
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from datamodel import arrays
 from datamodel.columns import Column, PointIndex, Table
-from datamodel.dialect import fault_of
 from datamodel.errors import UsageError
-from datamodel.healpix import NO_PIXEL, hpx29
-from datamodel.streaming import driver_of
+from datamodel.table_rows import analyse, insert, pixels_of, storable
 
 MAX_COLUMNS = 1000
 """What both databases take, with some room."""
@@ -37,7 +28,9 @@ _INSERTED_ROWS = 20_000
 _LONGEST_NAME = 63
 """In bytes; PostgreSQL cuts off what is beyond."""
 
-_TIME_LENGTH = len("2026-01-31T12:00:00.000000")
+_ANALYSED = ("postgresql",)
+"""The databases that plan queries on a table better when they have looked at its rows."""
+
 _DEGREES = (None, "", "deg", "degree", "degrees")
 
 
@@ -58,7 +51,7 @@ class Temporary:
 
 
 def temporary(
-    number: int, schema: str, name: str, columns: tuple[Column, ...], description: str = ""
+    number: int, schema: str, name: str, columns: tuple[Column, ...], description: str = "", rows: int = 0
 ) -> Temporary:
     """A table that is not there yet; `load` makes it.
 
@@ -68,6 +61,8 @@ def temporary(
         Tells it from others of the same transaction.
     schema, name, columns, description
         As queries know it; times come back with as many digits as all have here, and not as many as were sent.
+    rows
+        About how many there will be.
 
     Raises
     ------
@@ -83,7 +78,7 @@ def temporary(
     if point is not None:
         sql.append_column(sa.Column(point.hpx29, sa.BigInteger))
         sa.Index(f"{sql.name}_hpx29", sql.c[point.hpx29])
-    table = Table(schema, name, columns, lambda _caller: sql, description, point=point, rows=0)  # a few
+    table = Table(schema, name, columns, lambda _caller: sql, description, point=point, rows=rows)
     return Temporary(table, sql)
 
 
@@ -129,22 +124,11 @@ def load(connection: sa.Connection, made: Temporary, batches: Iterable[pa.Record
     connection.execute(CreateTable(sql))
     if table.point is not None:
         batches = _with_pixels(batches, table, table.point)
-    raw, total = driver_of(connection), 0
-    fill, finish = _DRIVERS[connection.dialect.name]
-    for batch in batches:
-        columns = _storable(batch, table)
-        try:
-            fill(raw, sql.name, columns)
-        except (sqlite3.Error, psycopg2.Error) as failure:
-            fault = fault_of(failure)
-            if fault is None:
-                raise
-            raise UsageError(f"table {table.full_name} cannot be kept: {fault}") from None
-        total += batch.num_rows
+    total = insert(connection, sql, _stored(batches, table), f"table {table.full_name}")
     for index in sql.indexes:
         connection.execute(CreateIndex(index))
-    for statement in finish:
-        connection.exec_driver_sql(statement.format(table=sql.name))
+    if connection.dialect.name in _ANALYSED:
+        analyse(connection, sql)
     return total
 
 
@@ -215,86 +199,16 @@ def _in_order(held: list[pa.RecordBatch], table: Table, point: PointIndex) -> It
         return
     names = [c.name for c in table.columns]
     whole = pa.Table.from_batches(held).combine_chunks()
-    pixels = _pixels(*(whole.column(names.index(name)) for name in (point.ra, point.dec)))
+    pixels = pixels_of(*(whole.column(names.index(name)) for name in (point.ra, point.dec)))
     order = np.argsort(pixels, kind="stable")
     numbered = whole.append_column(point.hpx29, pa.array(pixels)).take(pa.array(order))
     yield from numbered.combine_chunks().to_batches(max_chunksize=_INSERTED_ROWS)
 
 
-def _pixels(*position: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Pixels of positions; one that is no place of the sky has none."""
-    ra, dec = (pc.cast(c, pa.float64(), safe=False).to_numpy() for c in position)
-    with np.errstate(invalid="ignore"):
-        known = np.isfinite(ra) & (np.abs(dec) <= 90.0)
-    pixels = np.full(len(ra), NO_PIXEL, np.int64)
-    pixels[known] = hpx29(ra[known], dec[known])
-    return pixels
-
-
-def _storable(batch: pa.RecordBatch, table: Table) -> list[pa.Array]:
-    """The columns as the database is to be given them."""
-    made = [_stored(batch.column(place), column, table) for place, column in enumerate(table.columns)]
-    return [*made, *batch.columns[len(table.columns) :]]
-
-
-def _stored(array: pa.Array, column: Column, table: Table) -> pa.Array:
-    kind = column.datatype.kind
-    if kind == "timestamp":
-        return _timestamps(array, column, table)
-    stored = arrays.stored(array, column)
-    if pa.types.is_floating(stored.type):
-        return pc.if_else(pc.is_nan(stored), pa.scalar(None, stored.type), stored)
-    if pa.types.is_string(stored.type) and pc.any(pc.match_substring(stored, "\0")).as_py():
-        raise UsageError(
-            f"column '{column.name}' of table {table.full_name} holds the character NUL, expected text"
-        )
-    return stored
-
-
-def _timestamps(array: pa.Array, column: Column, table: Table) -> pa.Array:
-    """ISO 8601 texts of fixed width, which PostgreSQL reads too."""
-    texts = pc.utf8_rtrim(pc.replace_substring(pc.utf8_trim_whitespace(array), " ", "T"), "Zz")
-    texts = pc.utf8_slice_codeunits(texts, 0, _TIME_LENGTH)
-    texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-    try:
-        return pc.strftime(texts.cast(pa.timestamp("us")), "%Y-%m-%dT%H:%M:%S", locale="C")
-    except pa.ArrowInvalid:
-        wrong = next(text for text in texts.to_pylist() if text is not None and not _is_time(text))
-        raise UsageError(
-            f"column '{column.name}' of table {table.full_name} holds '{wrong[:60]}', "
-            "expected a timestamp such as 2026-01-31T12:00:00.000"
-        ) from None
-
-
-def _is_time(text: str) -> bool:
-    try:
-        pa.scalar(text).cast(pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        return False
-    return True
-
-
-def _insert(raw: Any, name: str, columns: list[pa.Array]) -> None:
-    """Rows into SQLite."""
-    marks = ", ".join("?" * len(columns))
-    values = [column.to_pylist() for column in columns]
-    raw.executemany(f"INSERT INTO {name} VALUES ({marks})", zip(*values, strict=True))  # noqa: S608
-
-
-def _copy(raw: Any, name: str, columns: list[pa.Array]) -> None:
-    """Rows into PostgreSQL, as CSV: what is empty and not quoted is NULL."""
-    names = [f"c{place}" for place in range(len(columns))]
-    text = io.BytesIO()
-    pyarrow.csv.write_csv(
-        pa.Table.from_arrays(columns, names), text, pyarrow.csv.WriteOptions(include_header=False)
-    )
-    text.seek(0)
-    with raw.cursor() as cursor:
-        cursor.copy_expert(f"COPY {name} FROM STDIN (FORMAT CSV)", text)
-
-
-_DRIVERS: dict[str, tuple[Callable[[Any, str, list[pa.Array]], None], tuple[str, ...]]] = {
-    "sqlite": (_insert, ()),
-    "postgresql": (_copy, ("ANALYZE {table}",)),
-}
-"""How a database is given rows, and what it is told when it has all of them."""
+def _stored(batches: Iterable[pa.RecordBatch], table: Table) -> Iterator[pa.RecordBatch]:
+    """The columns as the database is to be given them; after them, what there is more."""
+    where = f" of table {table.full_name}"
+    for batch in batches:
+        made = [storable(batch.column(place), column, where) for place, column in enumerate(table.columns)]
+        made += batch.columns[len(made) :]
+        yield pa.RecordBatch.from_arrays(made, [str(place) for place in range(len(made))])

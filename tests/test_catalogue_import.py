@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from astropy.coordinates import Latitude, Longitude, SkyCoord
 from mocpy import MOC
 
-from datamodel import catalogue_order, catalogue_rows, catalogues, tap_schema
+from datamodel import catalogue_order, catalogues, table_rows, tap_schema
 from datamodel.archive import Archive
 from datamodel.catalogue_workshop import LEAST_GRACE_S, sweep
 from datamodel.catalogues import Entry, known
@@ -116,7 +116,7 @@ def test_rows_out_are_rows_in_whatever_is_in_them(
     archive: Archive, seed: int, run_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalogue_order.Sorter.__init__, "__defaults__", (run_bytes, 3))
-    monkeypatch.setattr(catalogue_rows, "SQLITE_ROWS", 40)
+    monkeypatch.setattr(table_rows, "SQLITE_ROWS", 40)
     values = made_up(600, seed)
     entry = brought(archive, reading(values))
     rows = ask(archive, "SELECT * FROM test.stars")
@@ -425,4 +425,5 @@ def test_what_is_told_of_it_is_kept_as_json_alone(archive: Archive) -> None:
         (entry,) = catalogues.entries(connection)
     assert told["origin"] == [["creator", "Me"], ["creator", "You"]]
     assert entry == made
+    assert entry.described.rows == 30
     assert entry.described.origin == (("creator", "Me"), ("creator", "You"))

@@ -92,6 +92,11 @@ def test_times_compare_in_time(archive: Archive) -> None:
         ]
 
 
+def test_how_many_rows_there_are_is_known_to_those_who_ask() -> None:
+    made = temporary(0, "TAP_UPLOAD", "t", (Column("x", "INTEGER"),), rows=12)
+    assert made.table.rows == 12
+
+
 def test_rows_lie_in_the_order_of_the_sky_and_have_an_index_on_it(archive: Archive) -> None:
     random = np.random.default_rng(3)
     ra, dec = random.uniform(0, 360, 20_000), np.degrees(np.arcsin(random.uniform(-1, 1, 20_000)))
@@ -198,7 +203,7 @@ def test_columns_that_could_not_be_told_apart_are_refused(names: list[str], told
         (
             Column("when", "TIMESTAMP"),
             "yesterday",
-            "'when' of table TAP_UPLOAD.t holds 'yesterday', expected a timestamp",
+            "'when' of table TAP_UPLOAD.t holds 'yesterday', expected a time such as",
         ),
         (Column("what", "VARCHAR"), "a\0b", "'what' of table TAP_UPLOAD.t holds the character NUL"),
     ],

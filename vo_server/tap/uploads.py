@@ -28,6 +28,9 @@ __all__ = ["Allowance", "Upload", "Uploaded", "allow", "asked", "load", "opened"
 SCHEMA = "TAP_UPLOAD"
 MAX_TABLES = 32
 
+_ROW_BYTES = 100
+"""What a row takes, about, in a file that does not say how many it has."""
+
 _NAME = r'[A-Za-z][A-Za-z0-9_]*|"(?:[^"]|"")+"'
 _NAMED = re.compile(rf"({_NAME})\s*,")
 _NEXT = re.compile(rf";(?=\s*(?:{_NAME})\s*,)")
@@ -73,14 +76,16 @@ class Uploaded:
         What was asked for.
     reading
         Its rows.
+    size
+        Bytes of the file.
     """
 
-    def __init__(self, number: int, upload: Upload, reading: Reading) -> None:
+    def __init__(self, number: int, upload: Upload, reading: Reading, size: int) -> None:
+        rows = size // _ROW_BYTES if reading.rows is None else reading.rows
         self._temporary = temporary.temporary(
-            number, SCHEMA, upload.name, reading.columns, reading.description or ""
+            number, SCHEMA, upload.name, reading.columns, reading.description, rows
         )
         self._reading = reading
-        _check_addressable(self._temporary)
 
     @property
     def table(self) -> Table:
@@ -196,9 +201,10 @@ def opened(
         found = []
         for number, upload in enumerate(uploads):
             part = _part(number, upload, budget, config, cancelled)
-            budget = _spend(budget, config.upload_bytes, part.path.stat().st_size)
+            size = part.path.stat().st_size
+            budget = _spend(budget, config.upload_bytes, size)
             reading = stack.enter_context(_reading(part, upload, config))
-            found.append(Uploaded(number, upload, reading))
+            found.append(Uploaded(number, upload, reading, size))
         yield tuple(found)
 
 
@@ -206,16 +212,6 @@ def load(uploaded: Sequence[Uploaded], allowance: Allowance, connection: sa.Conn
     """Make and fill all tables; see `Uploaded.load`."""
     for each in uploaded:
         each.load(connection, allowance)
-
-
-def _check_addressable(made: temporary.Temporary) -> None:
-    """Refuse names that the SQL of a query could not tell apart or would cut off."""
-    for name, column in made.sql.c.items():
-        if name != column.name:
-            raise UsageError(
-                f"column {shown(name)} of table {made.table.full_name} differs from another in case alone, "
-                "or has more than 63 bytes; expected another name"
-            )
 
 
 def _pair(text: str, folder: Path) -> Upload:
