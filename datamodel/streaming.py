@@ -28,6 +28,7 @@ from datamodel.errors import OutOfRangeError, QueryTimeoutError, UsageError
 _STEP_ROWS = 2048
 _GROWTH = 8
 _SETTLING_S = 0.003
+_FIRST_PATIENCE_S = 0.005
 _PATIENCE_S = 0.02  # after which the rows that are there are handed on, be they few
 _OPERATIONS = 20_000
 _ASK_S = 0.1
@@ -223,13 +224,15 @@ class SqliteSource:
             self._release()
 
     def _fetched(self) -> pa.RecordBatch | None:
+        patience_s = _PATIENCE_S
         if self._call is not None:
             call, self._call = self._call, None
             statement, parameters = call
             self._cursor.execute(statement, () if parameters is None else parameters)
+            patience_s = _FIRST_PATIENCE_S
         parts: list[pa.RecordBatch] = []
         rows = size = 0
-        until = time.monotonic() + _PATIENCE_S
+        until = time.monotonic() + patience_s
         while rows < BATCH_ROWS and size < BATCH_BYTES:
             fetched = self._cursor.fetchmany(self._step)
             self._ended = len(fetched) < self._step
