@@ -89,7 +89,7 @@ PLACES = {
     "SELECT ra FROM cat WHERE CONTAINS(POINT(ra,dec), CIRCLE(1,91,3))=1": (1, 59, "latitude from -90 to 90"),
     "SELECT ra FROM cat WHERE CONTAINS(POINT(ra,dec), CIRCLE(1,9,-3))=1": (1, 61, "radius from 0 to 180"),
     "SELECT POINT('MARS', 1, 2) FROM cat": (1, 14, "SUPER_GALACTIC, or none, found 'MARS'"),
-    "SELECT ra FROM cat WHERE POINT(1,2) = POINT(ra,dec)": (1, 37, "geometries are compared by CONTAINS"),
+    "SELECT ra FROM cat WHERE POINT(1,2) < POINT(ra,dec)": (1, 37, "geometries are compared by CONTAINS"),
     "SELECT name, COUNT(*) FROM cat": (1, 8, "'cat.name' must be in GROUP BY or inside an aggregate"),
     "SELECT mag FROM cat GROUP BY name": (1, 8, "'cat.mag' must be in GROUP BY"),
     "SELECT * FROM cat GROUP BY name": (1, 8, "must be in GROUP BY"),

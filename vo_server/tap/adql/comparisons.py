@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable
 from datamodel import sql
 from datamodel.speech import Speech
 from datamodel.sql import Sql
-from vo_server.tap.adql import casts, shape_relations
+from vo_server.tap.adql import casts, geometry, shape_relations
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.tree import Comparison
 from vo_server.tap.adql.types import described, literal
@@ -38,7 +38,7 @@ def pair(
     """
     right = _adapted(right, left, speech)
     left = _adapted(left, right, speech)
-    if "geometry" in (left.kind, right.kind):
+    if "geometry" in (left.kind, right.kind) and left.kind == right.kind:
         raise AdqlError(at, "geometries are compared by CONTAINS, INTERSECTS or DISTANCE")
     if left.kind != right.kind and "null" not in (left.kind, right.kind):
         raise AdqlError(at, f"cannot compare {described(left)} with {described(right)}")
@@ -73,11 +73,22 @@ def compared(node: Comparison, left: Value, right: Value, speech: Speech) -> Val
         if negated:
             return condition(node.at, plain, node.operator, [left, right], negated)
         return condition(node.at, truth, node.operator, [left, right]).but(plain=plain)
+    if left.kind == right.kind == "geometry" and node.operator in ("=", "<>"):
+        return condition(
+            node.at, _same_shape(left, right, speech), node.operator, [left, right], node.operator == "<>"
+        )
     left, right = pair(node.at, left, right, speech, ordered=node.operator not in ("=", "<>"))
     truth = _UNKNOWN
     if right.kind != "null" and left.kind != "null":
         truth = sql.compare(left.sql, node.operator, right.sql)
     return condition(node.at, truth, node.operator, [left, right])
+
+
+def _same_shape(left: Value, right: Value, speech: Speech) -> Sql:
+    """Two shapes are the same if each contains the other."""
+    one, other = geometry.shape_of(left), geometry.shape_of(right)
+    there = shape_relations.contains(left.at, one, other, speech)[1]
+    return sql.all_of(there, shape_relations.contains(left.at, other, one, speech)[1])
 
 
 _UNKNOWN = sql.cast(sql.NULL, "BOOLEAN")

@@ -82,26 +82,35 @@ def tokens(text: str, max_length: int = MAX_LENGTH) -> list[Token]:
     found: list[Token] = []
     offset, line, line_start, literals = 0, 1, 0, 0
     while offset < len(text):
-        at = Position(line, offset - line_start + 1)
         match = _TOKEN.match(text, offset)
         if match is None:
-            raise _unexpected(text, offset, at)
-        kind, body = match.lastgroup or "", match.group()
+            raise _unexpected(text, offset, Position(line, offset - line_start + 1))
+        kind, start, offset = match.lastgroup or "", offset, match.end()
         if kind != "space":
-            found.append(_token(kind, body, at))
-            literals += kind in ("integer", "number", "string")
+            at = Position(line, start - line_start + 1)
+            found.append(_token(kind, match.group(), at))
+            if kind in _LITERALS:
+                literals += 1
+                _check_end(kind, text, start, offset, at)
             if len(found) > MAX_TOKENS:
                 raise AdqlError(at, f"a query has at most {MAX_TOKENS} words and signs")
-        if "\n" in body:
+        if kind in _LONG and "\n" in (body := match.group()):
             line += body.count("\n")
-            line_start = offset + body.rindex("\n") + 1
-        offset = match.end()
-        if kind in ("integer", "number") and text[offset : offset + 1].isidentifier():
-            raise AdqlError(at, f"expected a number or a name, found '{_word_at(text, match.start())}'")
+            line_start = start + body.rindex("\n") + 1
     if literals > MAX_LITERALS:
         raise AdqlError(Position(1, 1), f"a query has at most {MAX_LITERALS} literals, this one {literals}")
     found.append(Token("end", "", "", Position(line, offset - line_start + 1)))
     return found
+
+
+_LITERALS = frozenset(("integer", "number", "string"))
+_LONG = frozenset(("space", "string", "delimited"))
+"""What may have more than one line."""
+
+
+def _check_end(kind: str, text: str, start: int, end: int, at: Position) -> None:
+    if kind != "string" and text[end : end + 1].isidentifier():
+        raise AdqlError(at, f"expected a number or a name, found '{_word_at(text, start)}'")
 
 
 def _token(kind: str, body: str, at: Position) -> Token:

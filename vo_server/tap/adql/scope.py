@@ -1,6 +1,6 @@
 """Which column does a name mean at this place of a query?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -149,6 +149,13 @@ class Scope:
             scope = scope.parent
         raise self._unknown(name)
 
+    def _around(self) -> Iterator["Scope"]:
+        """Itself and the scopes of the queries around, outwards."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
     def _matching(self, name: ColumnName) -> list[Value]:
         *table, column = name.parts
         if not table:
@@ -162,7 +169,7 @@ class Scope:
         *table, column = name.parts
         sources = self.relation.sources
         if table:
-            named = [s for s in sources if s.is_called(table)]
+            named = [s for scope in self._around() for s in scope.relation.sources if s.is_called(table)][:1]
             shown = ".".join(p.text for p in table)
             if not named:
                 near = nearest(shown, (".".join(s.names) for s in sources))

@@ -121,7 +121,7 @@ def _widest(types: set[str]) -> str:
 
 def described(value: Value) -> str:
     """How an error message speaks of a value: ``the number mag``, ``a text``."""
-    name = f" '{value.column.name}'" if value.origin else ""
+    name = f" '{value.column.name}'" if value.column.name else ""
     return f"{'the' if name else 'a'} {value.kind}{name}"
 
 
