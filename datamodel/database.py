@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from datamodel.columns import Column, Rows
 from datamodel.dialect import facts_of
 from datamodel.postgresql_source import PostgresqlSource
 from datamodel.scanning import Readers, can_scan
-from datamodel.speech import SPEECHES
+from datamodel.speech import Speech, speech_of
 from datamodel.streaming import Source, SqliteSource, Watch, answer
 
 
@@ -28,10 +29,18 @@ class Database:
         self.url = url
         self.facts = facts_of(url)
         self._readers: Readers | None = None
-        self.speech = SPEECHES[sa.make_url(url).get_backend_name()]
         self.engine = sa.create_engine(url, **self.facts.engine_options)
         sa.event.listen(self.engine, "connect", lambda connection, _record: self.facts.prepare(connection))
         sa.event.listen(self.engine, "do_execute", _only_compiled)
+
+    @cached_property
+    def speech(self) -> Speech:
+        """How the database writes what SQL leaves open, given the extensions that it has when first asked."""
+        found: list[str] = []
+        if self.facts.extensions is not None:
+            with self.read() as connection:
+                found = list(connection.exec_driver_sql(self.facts.extensions).scalars())
+        return speech_of(self.engine.dialect.name, found)
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

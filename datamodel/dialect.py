@@ -37,6 +37,8 @@ class Facts:
         Whether whole tables are read faster by a process of their own.
     insert
         Begins an INSERT that can pass over rows that are there.
+    extensions
+        Lists the extensions whose functions statements find; None where there are no extensions.
     """
 
     engine_options: dict[str, Any]
@@ -48,6 +50,7 @@ class Facts:
     lock_events: str | None
     reads_in_process: bool
     insert: Callable[[sa.Table], Any]
+    extensions: str | None = None
 
 
 def _prepare_sqlite(connection: Any) -> None:
@@ -96,6 +99,7 @@ FACTS: dict[str, Facts] = {
         "SELECT pg_advisory_xact_lock(7307190)",
         False,
         postgresql.insert,
+        "SELECT extname FROM pg_extension WHERE extnamespace::regnamespace::text = ANY (current_schemas(false))",
     ),
 }
 

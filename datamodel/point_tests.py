@@ -17,16 +17,30 @@ from datamodel.sql import Sql, all_of, any_of, call, case, in_ranges, number, sq
 
 Angle = Sql | float
 
+LARGEST_DEG = 90.0
+"""Radius of the largest circle for which a database's own function for distances is asked."""
 
-def inside(shape: Shape, ra_column: Angle, dec_column: Angle, hpx_column: Sql | None) -> Sql:
+_EDGE_DEG = math.degrees(EDGE_RAD)
+
+
+def inside(
+    shape: Shape, ra_column: Angle, dec_column: Angle, hpx_column: Sql | None, distance: str = ""
+) -> Sql:
     """Whether positions, in degrees ICRS, are inside a shape or on its boundary.
 
     Parameters
     ----------
     hpx_column
         Order-29 NESTED numbers of the same positions, which narrow the search; None for the exact test alone.
+    distance
+        The database's own function for distances (`datamodel.speech.Speech.distance`), or empty.
     """
-    exact = _INSIDE[type(shape)](shape, sql_of(ra_column), sql_of(dec_column))
+    ra, dec = sql_of(ra_column), sql_of(dec_column)
+    if distance and isinstance(shape, Circle) and shape.radius <= LARGEST_DEG:
+        centre = number(shape.ra), number(shape.dec)
+        exact = distance_called(distance, ra, dec, *centre) <= number(shape.radius + _EDGE_DEG)
+    else:
+        exact = _INSIDE[type(shape)](shape, ra, dec)
     return exact if hpx_column is None else all_of(in_ranges(hpx_column, cover(shape)), exact)
 
 
@@ -40,6 +54,12 @@ def distance_sql(ra1: Angle, dec1: Angle, ra2: Angle, dec2: Angle) -> Sql:
     near = _haversine(ra1 - ra2, dec1 - dec2, dec1, cos_dec2)
     far = _haversine(ra1 - ra2 - 180.0, dec1 + dec2, dec1, cos_dec2)
     return 2.0 * call("degrees", call("atan2", call("sqrt", near), call("sqrt", far)))
+
+
+def distance_called(form: str, ra1: Angle, dec1: Angle, ra2: Angle, dec2: Angle) -> Sql:
+    """The same by a function of the database, right up to `LARGEST_DEG`; no better than 0.01 arcsec near 180."""
+    texts = {"ra1": ra1, "dec1": dec1, "ra2": ra2, "dec2": dec2}
+    return Sql(form.format(**{name: sql_of(angle).text for name, angle in texts.items()}))
 
 
 def _haversine(d_ra: Sql, d_dec: Sql, dec1: Sql, cos_dec2: Sql) -> Sql:

@@ -1,6 +1,7 @@
 """What does each database write in its own way? One object for each, picked when the database is opened."""
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -68,6 +69,9 @@ class Speech:
         Written with ``{value}`` and ``{query}``: see `is_among`.
     spans
         Written with ``{shape}``: what to select ``lo`` and ``hi`` of the cells of a shape from.
+    distance
+        Written with ``{ra1}``, ``{dec1}``, ``{ra2}`` and ``{dec2}``: a function for the angle of two positions, all in
+        degrees, right up to 90 degrees and faster than arithmetic; empty where there is none.
     """
 
     name: str
@@ -97,6 +101,7 @@ class Speech:
     near: str
     among: str
     spans: str
+    distance: str = ""
     careful: "Speech | None" = None
 
     def type_name(self, datatype: str) -> str:
@@ -198,7 +203,9 @@ class Speech:
 
     def is_among(self, value: Sql, query: str) -> Sql:
         """``value IN (query)``, for a value with an index and a query that needs columns of another table."""
-        return Sql(self.among.format(value=sql.at_least(value, sql.CONCATENATION), query=query), sql.COMPARISON)
+        return Sql(
+            self.among.format(value=sql.at_least(value, sql.CONCATENATION), query=query), sql.COMPARISON
+        )
 
     def place_in(self, value: Sql, part: Sql) -> Sql:
         """Where in a text another one begins, counted from 1; 0 if nowhere."""
@@ -340,3 +347,18 @@ _CAREFUL: dict[str, Speech] = {
 }
 for _name, _careful in _CAREFUL.items():
     SPEECHES[_name] = replace(SPEECHES[_name], careful=_careful)
+
+EXTENSIONS: dict[str, dict[str, str]] = {"q3c": {"distance": "q3c_dist({ra1}, {dec1}, {ra2}, {dec2})"}}
+"""What a database writes otherwise if it has an extension."""
+
+
+def speech_of(name: str, extensions: Iterable[str] = ()) -> Speech:
+    """How a kind of database speaks that has some extensions; those that are not known change nothing."""
+    changes = {
+        field: form for extension in extensions for field, form in EXTENSIONS.get(extension, {}).items()
+    }
+    plain = SPEECHES[name]
+    if not changes:
+        return plain
+    careful = replace(plain.careful, **changes) if plain.careful else None  # type: ignore[arg-type]
+    return replace(plain, careful=careful, **changes)  # type: ignore[arg-type]

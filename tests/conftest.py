@@ -1,7 +1,8 @@
 """What every test may ask for: an empty database of the kind under test, and an engine on it.
 
 ``VO_TEST_DATABASE=postgresql`` runs the whole suite on a private PostgreSQL server, started with
-``initdb`` as an unprivileged user; otherwise it runs on SQLite.
+``initdb`` as an unprivileged user, with the extensions that ``VO_TEST_EXTENSIONS`` lists, such as ``q3c``; otherwise
+it runs on SQLite.
 """
 
 import os
@@ -86,6 +87,9 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
         subprocess.run([_binary("pg_ctl"), "-D", data, "-o", options, "-w", "start"], **run)
         try:
+            for extension in os.environ.get("VO_TEST_EXTENSIONS", "").split():
+                create = ["-U", "archive", "-h", folder, "-c", f"CREATE EXTENSION {extension}", "template1"]
+                subprocess.run([_binary("psql"), *create], **run)
             yield f"postgresql+psycopg2://archive@/{{database}}?host={folder}"
         finally:
             subprocess.run([_binary("pg_ctl"), "-D", data, "-m", "immediate", "stop"], **run)

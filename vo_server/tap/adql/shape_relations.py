@@ -85,13 +85,21 @@ def nearer(at: Position, a: Point, b: Point, radius: Value, speech: Speech, *, s
         columns = indexed(moving)
         shape = constant_circle(fixed, radius) if columns else None
         if shape is not None and columns is not None:
-            found = point_tests.inside(shape, *columns)
-            exact = sql.all_of(found, separation(a, b) < double(radius)) if strictly else found
+            found = point_tests.inside(shape, *columns, speech.distance)
+            exact = sql.all_of(found, _closer(a, b, radius, speech, strictly=True)) if strictly else found
             return exact, exact
-    distance = separation(a, b)
-    exact = distance < double(radius) if strictly else distance <= _reaching(radius)
+    exact = _closer(a, b, radius, speech, strictly=strictly)
     near = _through_cells(a, b, radius, speech)
     return exact if near is None else sql.all_of(near, exact), exact
+
+
+def _closer(a: Point, b: Point, radius: Value, speech: Speech, *, strictly: bool) -> Sql:
+    known = radius.number
+    distance = separation(a, b)
+    if speech.distance and known is not None and known <= point_tests.LARGEST_DEG:
+        angles = (double(v) for point in (a, b) for v in (point.ra, point.dec))
+        distance = point_tests.distance_called(speech.distance, *angles)
+    return distance < double(radius) if strictly else distance <= _reaching(radius)
 
 
 def separation(a: Point, b: Point) -> Sql:
