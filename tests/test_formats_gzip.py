@@ -167,6 +167,27 @@ def test_documents_are_compressed_and_their_tags_still_hold(client):
     assert (again.status_code, again.data) == (304, b"")
 
 
+@pytest.mark.parametrize("taken", ["gzip", None])
+@pytest.mark.parametrize("format", ["csv", "votable", "votable/td", "fits", "parquet", "arrow", "json"])
+def test_an_answer_that_is_whole_at_once_says_how_long_it_is(client, format, taken):
+    response = asked(client, format, taken, query="SELECT TOP 2 table_name FROM tap_schema.tables")
+    assert response.headers["Content-Length"] == str(len(response.data))
+
+
+def test_pages_of_xhtml_are_compressed(client):
+    response = client.get("/tap/examples", headers={"Accept-Encoding": "gzip"})
+    assert response.mimetype == "application/xhtml+xml"
+    assert gzip.decompress(response.data).endswith(b"</html>")
+
+
+def test_the_temporary_file_of_an_answer_is_as_large_as_configured(client, archive, monkeypatch):
+    monkeypatch.setattr(archive, "config", replace(archive.config, spool_bytes=100))
+    response = asked(client, "fits")
+    assert response.status_code == 400
+    assert b"more than 100 bytes" in response.data
+    assert asked(client, "votable").status_code == 200
+
+
 def test_what_is_small_stays_as_it_is(client):
     response = client.get("/tap/availability", headers={"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in response.headers

@@ -221,6 +221,19 @@ def test_no_rows_is_a_table_all_the_same(parts, serialization):
     assert (len(read.array), [f.name for f in read.fields]) == (0, [c.name for c in COLUMNS])
 
 
+def test_a_point_that_is_null_has_as_many_numbers_in_tabledata_as_any_other():
+    """Validators and some clients count them; a polygon has as many as it has."""
+    columns = (Column("p", "POINT"), Column("c", "CIRCLE"), Column("o", "POLYGON"), Column("n", "BIGINT"))
+    content = document(
+        answer(columns, [(None, None, None, None), ([1, 2], [1, 2, 3], [0] * 6, 1)]),
+        serialization="tabledata",
+    )
+    assert b"<TR><TD>NaN NaN</TD><TD>NaN NaN NaN</TD><TD></TD><TD></TD></TR>" in content
+    read = table(content).array
+    assert read["p"].mask.tolist() == [[True, True], [False, False]]
+    assert read["c"].mask.tolist() == [[True] * 3, [False] * 3]
+
+
 @pytest.mark.parametrize("serialization", SERIALIZATIONS)
 def test_a_slice_of_a_batch_is_written_as_the_slice(serialization):
     columns = (Column("x", "VARCHAR"), Column("p", "POLYGON"), Column("n", "BIGINT"), Column("s", "POINT"))

@@ -4,7 +4,7 @@ import select
 import socket
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import flask
@@ -15,9 +15,9 @@ from datamodel.config import Config
 from datamodel.turns import turns_of
 from vo_server import compression
 from vo_server.dali import who_asks
-from vo_server.formats.gzip import Gzip
+from vo_server.formats.gzip import Gzip, whole
 from vo_server.formats.negotiate import Format
-from vo_server.formats.spool import unhurried
+from vo_server.formats.spool import Unhurried, unhurried
 
 MEMORY_BYTES = 8 << 20
 """How much of an answer may wait in memory for its reader."""
@@ -117,10 +117,11 @@ def stream(
         response is read.
     """
     config = archive.config
-    written = format.write(rows, **document)
+    written = format.write(rows, spool_bytes=config.spool_bytes, **document)
     if rows.complete:
-        body = [b"".join(written)]  # at most one batch of rows; nothing is held for its reader
-        response = _encoded(body, config, format)
+        response = _encoded(
+            b"".join(written), config, format
+        )  # at most a few batches; nothing is held for its reader
     else:
         response = _encoded(_spooled(written, config, format), config, format)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.{format.extension}"'
@@ -128,7 +129,7 @@ def stream(
     return response
 
 
-def _spooled(written: Iterator[bytes], config: Config, format: Format) -> Iterator[bytes]:
+def _spooled(written: Iterator[bytes], config: Config, format: Format) -> Unhurried:
     chunks = unhurried(
         written,
         patience_s=config.patience_seconds,
@@ -140,13 +141,17 @@ def _spooled(written: Iterator[bytes], config: Config, format: Format) -> Iterat
     return chunks
 
 
-def _encoded(chunks: Iterable[bytes], config: Config, format: Format) -> flask.Response:
-    """A response of the chunks, compressed where that is worth it and the client takes it."""
+def _encoded(body: bytes | Unhurried, config: Config, format: Format) -> flask.Response:
+    """A response with the body, compressed where that is worth it and the client takes it."""
     if not compression.is_worth_it(config, format):
-        return flask.Response(chunks, content_type=format.mime)
-    taken = compression.is_taken(flask.request)
-    response = flask.Response(Gzip(iter(chunks)) if taken else chunks, content_type=format.mime)
+        return flask.Response(body, content_type=format.mime)
+    packed = compression.is_taken(flask.request)
+    response = flask.Response(_packed(body) if packed else body, content_type=format.mime)
     response.vary.add("Accept-Encoding")
-    if taken:
+    if packed:
         response.headers["Content-Encoding"] = "gzip"
     return response
+
+
+def _packed(body: bytes | Unhurried) -> bytes | Gzip:
+    return whole(body) if isinstance(body, bytes) else Gzip(body)

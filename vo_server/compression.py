@@ -17,6 +17,7 @@ SMALLEST_BYTES = 1000
 _TEXTUAL = (
     "application/json",
     "application/x-votable+xml",
+    "application/xhtml+xml",
     "application/xml",
     "image/svg+xml",
     "text/css",

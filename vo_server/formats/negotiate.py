@@ -11,6 +11,8 @@ from vo_server.formats import arrow, fits, json, parquet, text, votable
 from vo_server.formats.batches import Chunks
 from vo_server.formats.document import Document
 
+SPOOL_BYTES = fits.MOST_BYTES
+
 
 class Writer(Protocol):
     """Writes an answer; ``options`` are those of the format, the document what the answer says of itself."""
@@ -55,17 +57,20 @@ class Format:
         """Whether values are written as text, of which gzip makes much less."""
         return self.serialization in ("tabledata", "csv", "tsv", "json")
 
-    def write(self, rows: Rows, **document: Any) -> Chunks:
+    def write(self, rows: Rows, *, spool_bytes: int = SPOOL_BYTES, **document: Any) -> Chunks:
         """The answer in this format.
 
         Parameters
         ----------
         rows
             The answer.
+        spool_bytes
+            How large a temporary file may grow, for a format that cannot do without.
         **document
             The attributes of a `Document`; what the format has no place for is left out.
         """
-        return self.writer(rows, Document(**document), self.options)
+        options = {**self.options, "most_bytes": spool_bytes} if self.is_late else self.options
+        return self.writer(rows, Document(**document), options)
 
 
 @dataclass(frozen=True)
@@ -117,7 +122,7 @@ def _write_tsv(rows: Rows, document: Document, options: Mapping[str, Any]) -> Ch
 
 
 def _write_fits(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:
-    return fits.write(rows, document)
+    return fits.write(rows, document, **options)
 
 
 def _write_parquet(rows: Rows, document: Document, options: Mapping[str, Any]) -> Chunks:

@@ -23,9 +23,18 @@ def encode(batch: pa.RecordBatch, columns: tuple[Column, ...]) -> bytes:
     """The rows of a batch as ``<TR>`` elements in UTF-8.
 
     NULL is an empty cell, which VOTable 1.3 and later allow for every datatype, so that no integer has to
-    be set aside to mean NULL; a NULL text and an empty one look the same here, unlike in BINARY2.
+    be set aside to mean NULL; a NULL text and an empty one look the same here, unlike in BINARY2. A point or
+    circle that is NULL is all NaN, for validators and some clients count the numbers of each.
     """
-    return lines(cells(batch, columns, escaped), "<TR><TD>", "</TD><TD>", "</TD></TR>\n")
+    made = zip(cells(batch, columns, escaped), columns, strict=True)
+    row = [_counted(texts, column) if texts.null_count else texts for texts, column in made]
+    return lines(row, "<TR><TD>", "</TD><TD>", "</TD></TR>\n")
+
+
+def _counted(texts: pa.Array, column: Column) -> pa.Array:
+    if column.datatype.kind != "geometry" or not column.extent.fixed:
+        return texts
+    return pc.fill_null(texts, " ".join(["NaN"] * (column.extent.most or 0)))
 
 
 def escaped(array: pa.Array) -> pa.Array:

@@ -30,7 +30,8 @@ def work(task: Task) -> Iterator[Output]:
     rows = query.run_watched(archive, task.caller, task.who, asked, task.cancelled, task.seconds)
     counted = _Counted(rows.batches, task.progress)
     rows.batches = counted
-    chunks = asked.format.write(rows, **about(archive, asked.text, rows))
+    spool_bytes = archive.config.spool_bytes
+    chunks = asked.format.write(rows, spool_bytes=spool_bytes, **about(archive, asked.text, rows))
     yield Output(
         RESULT, asked.format.mime, f"{RESULT}.{asked.format.extension}", _whole(chunks, counted, rows)
     )

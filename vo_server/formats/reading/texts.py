@@ -28,6 +28,8 @@ _TRUTHS: dict[str, bool | None] = {
 def parsed(texts: pa.StringArray, field: Field) -> pa.Array:
     """Cells of TABLEDATA as the column's values (VOTable 1.4 section 6): an empty cell is NULL.
 
+    So is a point or circle whose numbers are all NaN, as some write NULL where there must be so many numbers.
+
     Parameters
     ----------
     texts
@@ -47,6 +49,8 @@ def parsed(texts: pa.StringArray, field: Field) -> pa.Array:
     nothing = pc.equal(trimmed, "")
     if field.null is not None:
         nothing = pc.or_(nothing, pc.equal(trimmed, field.null.strip()))
+    if column.datatype.kind == "geometry" and column.extent.fixed:
+        nothing = pc.or_(nothing, pc.match_substring_regex(trimmed, "^NaN(?:\\s+NaN)*$"))
     if column.datatype.votable in ("char", "unicodeChar") and column.datatype.kind == "array":
         return _texts(pc.if_else(pc.equal(texts, ""), _NOTHING, texts), column)
     return _PARSERS[column.datatype.kind](pc.if_else(nothing, _NOTHING, trimmed), column)

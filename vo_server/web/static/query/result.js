@@ -4,6 +4,7 @@ import { made } from "./elements.js";
 
 const STEP = 200;
 const URL_START = /^https?:\/\//i;
+const NOTHING = /^(?:NaN(?: NaN)+)?$/; // an empty cell, or a point or circle without a number
 
 export class Result {
   /** In an element that has a table and a button for more rows; `root` is the path of the server. */
@@ -51,7 +52,7 @@ export class Result {
   }
 
   cell(value, column) {
-    if (value === "") return made("td", { class: "null" }, "–");
+    if (NOTHING.test(value)) return made("td", { class: "null" }, "–");
     const url = this.urlOf(value, column);
     const shown = url ? made("a", { href: url, rel: "noreferrer nofollow" }, value) : value;
     return made("td", { class: column.isNumber ? "number" : "", title: value.length > 40 ? value : "" }, shown);
