@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from datamodel.batches import dali_times, narrowed, vectors
 from datamodel.columns import Column
+from datamodel.slices import texts_at
 
 HEADER_BYTES = 19
 """The header has a fixed length, unless the server says more in it than any does yet; it comes with the first row."""
@@ -112,7 +113,7 @@ def _gathered(data: bytes, at: Array, dtype: str) -> Array:
 
 def _field(data: bytes, at: Array, size: Array, null: Array, column: Column, type_: int) -> pa.Array:
     if type_ in _TEXTS:
-        texts = _texts(data, at, size, null)
+        texts = texts_at(data, at, size, null)
         convert = _OF_TEXT.get(column.datatype.kind)
         return convert(texts, column) if convert else texts
     if type_ in _TIMES:
@@ -128,17 +129,6 @@ _OF_TEXT: dict[str, Callable[[pa.StringArray, Column], pa.Array]] = {
     "geometry": vectors,
     "array": vectors,
 }
-
-
-def _texts(data: bytes, at: Array, size: Array, null: Array) -> pa.StringArray:
-    """The texts that lie in `data`: what is between them counts as texts too, of which every other is taken."""
-    bounds = np.empty(2 * len(at) + 2, np.int32)
-    bounds[0] = 0
-    bounds[1:-1:2] = at
-    bounds[2::2] = at + size
-    bounds[-1] = bounds[-2]
-    both = pa.StringArray.from_buffers(len(bounds) - 1, pa.py_buffer(bounds), pa.py_buffer(data))
-    return both.take(pa.array(np.arange(1, 2 * len(at), 2), mask=null))
 
 
 def _timestamps(microseconds: Array, null: Array) -> pa.StringArray:

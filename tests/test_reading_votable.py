@@ -229,6 +229,71 @@ def test_cells_are_read_however_they_are_written(rows):
     assert (reading.name, reading.rows) == ("t", 3)
 
 
+TOKENS = st.sampled_from(
+    [
+        "<TR>",
+        "</TR>",
+        "<TD>",
+        "</TD>",
+        "<TD/>",
+        "<TD />",
+        "1",
+        "a",
+        "&lt;",
+        " ",
+        ">",
+        "é",
+        "<TR><TD>1</TD><TD/></TR>",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(TOKENS, max_size=12).map("".join))
+def test_cells_are_told_apart_as_by_a_parser_of_xml(rows):
+    """Which a comment has to be left to."""
+
+    def outcome(content):
+        try:
+            return read(by_hand(f"<TABLEDATA>{content}</TABLEDATA>"))[1]
+        except UsageError:
+            return None
+
+    assert outcome(rows) == outcome(f"<!-- -->{rows}")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.none() | st.text(st.sampled_from("aé€😀\0 "), max_size=4), max_size=6))
+def test_unicode_of_binary_is_cut_where_it_was(texts):
+    columns = (Column("x", "UNICODE"), Column("y", "VARCHAR"))
+    pieces = []
+    for text in texts:
+        encoded = (text or "").encode("utf-16-be")
+        pieces.append(
+            struct.pack(">Bi", 128 * (text is None), len(encoded) // 2)
+            + encoded
+            + struct.pack(">i1s", 1, b"y")
+        )
+    stream = base64.b64encode(b"".join(pieces)).decode()
+    fields = "".join(
+        f'<FIELD name="{c.name}" datatype="{c.datatype.votable}" arraysize="*"/>' for c in columns
+    )
+    got = read(by_hand(f'<BINARY2><STREAM encoding="base64">{stream}</STREAM></BINARY2>', fields))[1]
+    assert got == [(text if text is None else text.split("\0")[0], "y") for text in texts]
+
+
+def test_half_a_character_is_not_made_whole_by_the_next_value():
+    halves = [struct.pack(">BiH", 0, 1, half) for half in (0xD83D, 0xDE00)]
+    stream = base64.b64encode(b"".join(halves)).decode()
+    with pytest.raises(UsageError, match="text in UTF-16"):
+        read(
+            by_hand(
+                f'<BINARY2><STREAM encoding="base64">{stream}</STREAM></BINARY2>',
+                '<FIELD name="x" datatype="unicodeChar" arraysize="*"/>',
+            )
+        )
+
+
 def test_prefixed_elements_are_the_same():
     content = by_hand(f"<TABLEDATA>{CELLS}</TABLEDATA>").decode()
     for tag in ("VOTABLE", "RESOURCE", "TABLEDATA", "FIELD", "TR", "TD", "DATA", "VALUES"):

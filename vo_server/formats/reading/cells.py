@@ -14,12 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from datamodel.columns import Column
+from datamodel.slices import texts_at
 from vo_server.formats.reading.fields import Field
 from vo_server.formats.reading.table import refuse
 from vo_server.formats.reading.texts import check_lengths, check_text, instants
 
 Array = npt.NDArray[Any]
 Buffer = bytes | memoryview
+
+_HALF = 0xD800 >> 11
+"""What the units of UTF-16 begin with that are half a character."""
 
 _TRUE, _FALSE, _UNKNOWN = b"TtYy1", b"FfNn0", b"?\0 "
 _STATES = np.full(256, 3, np.uint8)
@@ -99,9 +103,7 @@ def texts(cells: Cells, column: Column) -> pa.StringArray:
         made = pa.Array.from_buffers(pa.binary(), len(cells.at), buffers).cast(pa.string())
     except pa.ArrowInvalid:
         refuse(column, flat[:40], "text in ASCII or UTF-8")
-    if b"\0" in flat:
-        made = pc.replace_substring_regex(made, r"(?s)\x00.*", "")
-    return _nulled(made, cells)
+    return _cut(made, flat, cells)
 
 
 def _text(cells: Cells, field: Field) -> pa.StringArray:
@@ -201,9 +203,38 @@ def _texts_of(cells: Cells, column: Column) -> list[list[str] | None]:
 
 
 def _wide(cells: Cells, column: Column) -> pa.StringArray:
+    """Texts of UTF-16, decoded all at once where none begins within a character of the one before."""
+    flat, ends = _joined(cells, 2)
+    units = np.frombuffer(flat, ">u2")
+    begins = (ends // 2)[:-1]
+    try:
+        if _is_second(units[begins[begins < len(units)]]).any():
+            raise UnicodeDecodeError("utf-16-be", flat[:2], 0, 2, "half a character")
+        whole = flat.decode("utf-16-be").encode()
+    except UnicodeDecodeError:
+        return pa.array(_each_wide(cells, column), pa.string())
+    places = np.zeros(len(units) + 1, np.int32)
+    np.cumsum(np.where(units >> 11 == _HALF, 2, 1 + (units > 0x7F) + (units > 0x7FF)), out=places[1:])
+    buffers = [None, pa.py_buffer(places[ends // 2]), pa.py_buffer(whole)]
+    return _cut(pa.Array.from_buffers(pa.string(), len(cells.at), buffers), whole, cells)
+
+
+def _is_second(units: Array) -> Array:
+    """Which are the second half of a character."""
+    found: Array = units >> 10 == 0xDC00 >> 10
+    return found
+
+
+def _each_wide(cells: Cells, column: Column) -> list[str | None]:
     bounds = zip(cells.at.tolist(), (cells.at + cells.counts * 2).tolist(), cells.null.tolist(), strict=True)
-    made = [None if null else _decoded(cells.data[a:b], column) for a, b, null in bounds]
-    return pa.array(made, pa.string())
+    return [None if null else _decoded(cells.data[a:b], column) for a, b, null in bounds]
+
+
+def _cut(made: pa.StringArray, data: bytes, cells: Cells) -> pa.StringArray:
+    """The texts up to their first NUL."""
+    if b"\0" in data:
+        made = pc.replace_substring_regex(made, r"(?s)\x00.*", "")
+    return _nulled(made, cells)
 
 
 def _decoded(data: Buffer, column: Column) -> str:
@@ -220,8 +251,12 @@ def _joined(cells: Cells, item: int) -> tuple[bytes, npt.NDArray[np.int32]]:
     size = np.where(cells.null, 0, sizes(cells.counts, item))
     ends = np.zeros(len(size) + 1, np.int32)
     np.cumsum(size, out=ends[1:])
-    if len(size) and (size == size[0]).all():
+    if not size.any():
+        return b"", ends
+    if (size == size[0]).all():
         return _blocks(cells.data, cells.at, int(size[0])).tobytes(), ends
+    if (cells.at[1:] >= (cells.at + size)[:-1]).all():
+        return texts_at(cells.data, cells.at, size).buffers()[2].to_pybytes(), ends
     bounds = zip(cells.at.tolist(), (cells.at + size).tolist(), strict=True)
     return b"".join([cells.data[a:b] for a, b in bounds]), ends
 

@@ -179,8 +179,9 @@ def vounit(unit: str) -> str | None:
 
 def _texts(column: FitsColumn, cells: Cells) -> pa.StringArray:
     """Texts up to the first NUL, without the spaces that fill them up; one that begins with NUL is NULL."""
-    first = np.array([not n or cells.data[a] == 0 for a, n in zip(cells.at, cells.counts, strict=True)], bool)
-    found = texts(Cells(cells.data, cells.at, cells.counts, first & (cells.counts > 0)), column.raw.column)
+    null = cells.counts > 0
+    null[null] = np.frombuffer(cells.data, np.uint8)[cells.at[null]] == 0
+    found = texts(Cells(cells.data, cells.at, cells.counts, null), column.raw.column)
     return pc.utf8_rtrim(found, " ")
 
 

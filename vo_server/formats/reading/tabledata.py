@@ -1,21 +1,21 @@
 """How do the rows of TABLEDATA become batches?
 
-A piece of text up to the end of a row is taken apart by one regular expression if it holds nothing but
-plain ``TR`` and ``TD`` elements, which the number of its angle brackets proves; anything else (comments,
-CDATA, attributes) is left to expat.
+A piece of text up to the end of a row is taken apart at its angle brackets, all at once, if these are of nothing
+but plain ``TR`` and ``TD`` elements in their order; anything else (comments, CDATA, attributes, prefixes) is
+left to expat.
 """
 
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 from xml.parsers import expat
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from datamodel.errors import UsageError
-from vo_server.formats.reading.fields import Field
+from datamodel.slices import Array, texts_at
 from vo_server.formats.reading.header import Header, read_tail
 from vo_server.formats.reading.limits import Limits
 from vo_server.formats.reading.source import Readable
@@ -25,6 +25,15 @@ _PIECE = 1 << 20
 _ILLEGAL = bytes(i for i in range(32) if i not in (9, 10, 13))
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#x[0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos);")
 _ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_ROW, _ROW_END, _CELL, _CELL_END, _EMPTY = range(1, 6)
+_TAGS = {
+    b"<TR>": _ROW,
+    b"</TR>": _ROW_END,
+    b"<TD>": _CELL,
+    b"</TD>": _CELL_END,
+    b"<TD/>": _EMPTY,
+    b"<TD />": _EMPTY,
+}
 _NOT_CHARACTERS = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -48,8 +57,9 @@ def batches(header: Header, stream: Readable, limits: Limits) -> Iterator[pa.Rec
     splitter = _Splitter(header)
     row = 0
     for piece in _pieces(header, stream, splitter, limits):
-        cells = splitter.cells(piece, row)
-        batch = _batch(cells, header.fields, row, limits)
+        texts = splitter.columns(piece, row)
+        arrays = [parsed(each, field) for each, field in zip(texts, header.fields, strict=True)]
+        batch = pa.RecordBatch.from_arrays(arrays, names=[f.column.name for f in header.fields])
         row += batch.num_rows
         yield batch
 
@@ -81,36 +91,47 @@ class _Splitter:
 
     def __init__(self, header: Header) -> None:
         prefix = header.open[-1].rpartition(":")[0]
-        tr, td = (f"{prefix}:{name}" if prefix else name for name in ("TR", "TD"))
-        self.row_end = f"</{tr}>".encode()
-        self._row = f"<{tr}>".encode()
-        self._cell = re.compile(f"<{td}>([^<]*)</{td}>|<{td} ?/>".encode())
-        self._empty = re.compile(f"<{td} ?/>".encode())
-        self._tags = tuple(tag.encode() for tag in (f"<{td}>", f"<{td}/>", f"<{td} />"))
+        self.row_end = f"</{prefix}:TR>".encode() if prefix else b"</TR>"
         self._width = len(header.fields)
+        self._row = np.array([_ROW, *(_CELL, _CELL_END) * self._width, _ROW_END], np.uint8)
 
-    def cells(self, piece: bytes, row: int) -> Sequence[Any]:
-        """The cells row after row, as bytes or, where they had to be parsed, as text."""
+    def columns(self, piece: bytes, row: int) -> list[pa.StringArray]:
+        """The cells of each column, with nothing to be resolved in them."""
         if len(piece.translate(None, _ILLEGAL)) != len(piece):
             raise UsageError("the VOTable has control characters, which XML forbids")
         if b"\r" in piece:
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        rows = piece.count(self.row_end)
-        cells = self._cell.findall(piece)
-        empty = len(self._empty.findall(piece)) if b"/>" in piece else 0
-        plain = 2 * rows + 2 * len(cells) - empty == piece.count(b"<") and piece.count(self._row) == rows
-        if plain and len(cells) == rows * self._width and self._is_even(piece):
-            return cells
-        return self._parsed(piece, row)
+        found = self._found(piece)
+        if found is None:
+            cells = self._parsed(piece, row)
+            return [pa.array(cells[i :: self._width], pa.string()) for i in range(self._width)]
+        _check_utf8(piece)
+        texts = [texts_at(piece, at, end - at) for at, end in zip(*found, strict=True)]
+        return [_resolved(each) for each in texts] if b"&" in piece else texts
 
-    def _is_even(self, piece: bytes) -> bool:
-        """Whether each row has as many cells as there are columns."""
-        full, short, spaced = self._tags
-        rows = piece.split(self.row_end)
-        rows.pop()
-        if b"/>" not in piece:
-            return all(row.count(full) == self._width for row in rows)
-        return all(row.count(full) + row.count(short) + row.count(spaced) == self._width for row in rows)
+    def _found(self, piece: bytes) -> tuple[Array, Array] | None:
+        """Where each cell begins and ends, shape ``(columns, rows)``; None if there are other tags than plain ones."""
+        padded = piece + bytes(8)
+        at = np.flatnonzero(np.frombuffer(piece, np.uint8) == ord("<"))
+        words = np.ndarray((len(piece),), "<u8", padded, strides=(1,))[at]
+        tags = np.zeros(len(at), np.uint8)
+        for tag, kind in _TAGS.items():
+            mask = (1 << 8 * len(tag)) - 1
+            tags[words & np.uint64(mask) == np.uint64(int.from_bytes(tag, "little"))] = kind
+        begin = at + 4 * (tags == _CELL)
+        empty = tags == _EMPTY
+        if empty.any():
+            twice = 1 + empty
+            tags, at, begin = (np.repeat(each, twice) for each in (tags, at, begin))
+            first = np.flatnonzero(tags == _EMPTY)[::2]
+            tags[first], tags[first + 1] = _CELL, _CELL_END
+        if len(tags) % len(self._row):
+            return None
+        rows = tags.reshape(-1, len(self._row))
+        if not (rows == self._row).all():
+            return None
+        begins, ends = begin.reshape(rows.shape)[:, 1:-1:2], at.reshape(rows.shape)[:, 2:-1:2]
+        return np.ascontiguousarray(begins.T), np.ascontiguousarray(ends.T)
 
     def _parsed(self, piece: bytes, row: int) -> list[str]:
         collector = _Collector(self._width, row)
@@ -169,28 +190,22 @@ class _Collector:
             self._text.append(text)
 
 
-def _batch(cells: Sequence[Any], fields: Sequence[Field], row: int, limits: Limits) -> pa.RecordBatch:
-    arrays = []
-    for i, field in enumerate(fields):
-        texts = _texts(cells[i :: len(fields)], field, limits)
-        arrays.append(parsed(texts, field))
-    return pa.RecordBatch.from_arrays(arrays, names=[f.column.name for f in fields])
-
-
-def _texts(cells: Sequence[Any], field: Field, limits: Limits) -> pa.StringArray:
-    if cells and isinstance(cells[0], str):
-        return pa.array(cells, pa.string())
+def _check_utf8(piece: bytes) -> None:
     try:
-        texts = pa.array(cells, pa.binary()).cast(pa.string())
-    except pa.ArrowInvalid:
-        raise UsageError(f"column '{field.column.name}' has text that is not in UTF-8") from None
+        if not piece.isascii():
+            piece.decode()
+    except UnicodeDecodeError:
+        raise UsageError("the rows of the VOTable have text that is not in UTF-8") from None
+
+
+def _resolved(texts: pa.StringArray) -> pa.StringArray:
+    """The texts with the five entities of XML and numbered characters put in."""
     if not pc.any(pc.match_substring(texts, "&")).as_py():
         return texts
-    return pa.array([_resolved(v) if "&" in v else v for v in texts.to_pylist()], pa.string())
+    return pa.array([_resolved_text(v) if "&" in v else v for v in texts.to_pylist()], pa.string())
 
 
-def _resolved(text: str) -> str:
-    """The text with the five entities of XML and numbered characters put in."""
+def _resolved_text(text: str) -> str:
     if len(_REFERENCE.findall(text)) != text.count("&"):
         raise UsageError(f"expected &amp; or another entity of XML, found '{text[:60]}'")
     return _REFERENCE.sub(_character, text)
