@@ -241,6 +241,14 @@ def test_polygons_of_rows_contain_what_polygons_of_numbers_contain(database: Dat
     assert answer(database, query) == [i for i in expected if -89 <= DEC[i] <= 88]
 
 
+def test_a_polygon_of_columns_may_have_hundreds_of_vertices_and_no_more(database: Database) -> None:
+    ring = [f"ra + {i}, {85 + i % 2}" for i in range(360)]
+    query = "SELECT COUNT(*) FROM stars WHERE id < 5 AND CONTAINS(POINT(0, 90), POLYGON({})) = 1"
+    assert answer(database, query.format(", ".join(ring))) == [5]
+    with pytest.raises(AdqlError, match="400 vertices at the most, found 720"):
+        answer(database, query.format(", ".join(ring * 2)))
+
+
 def test_circles_of_rows_meet_and_hold_as_their_distances_say(database: Database) -> None:
     separations = SKY[:, None].separation(SKY[None, :]).deg
     join = "SELECT a.id, b.id FROM stars a JOIN stars b ON {} = 1 WHERE a.id < 8"

@@ -9,6 +9,7 @@ from datamodel import sql
 from datamodel.columns import Column
 from datamodel.own_functions import COMPUTED
 from datamodel.rotations import UCDS
+from datamodel.shapes import MAX_VERTICES
 from datamodel.speech import Speech
 from vo_server.tap.adql import arities, geometry_frames, geometry_strings, shape_relations, shapes
 from vo_server.tap.adql.errors import AdqlError, Position
@@ -132,6 +133,9 @@ def _circle(call: Call, arguments: list[Value]) -> Value:
 
 
 def _polygon(call: Call, arguments: list[Value]) -> Value:
+    vertices = len(arguments) if arguments[0].kind == "geometry" else len(arguments) // 2
+    if vertices > MAX_VERTICES:
+        raise AdqlError(call.at, f"POLYGON takes {MAX_VERTICES} vertices at the most, found {vertices}")
     if arguments[0].kind == "geometry":
         return _made(call, Polygon(tuple(_as_point(a) for a in arguments)))
     if len(arguments) < 6 or len(arguments) % 2:

@@ -11,6 +11,8 @@ from vo_server.tap.adql.scope import Source
 from vo_server.tap.adql.types import double
 from vo_server.tap.adql.values import ANY_TABLE, Value
 
+_BESIDE = 32
+
 
 @dataclass(frozen=True)
 class Point:
@@ -83,7 +85,15 @@ def text(shape: Shape) -> Sql:
             pieces += [*([between] if between else []), sql.call("vo_decimal", double(value))]
         else:
             pieces.append(between + repr(number))
-    return sql.joined_texts(_merged(pieces))
+    return sql.joined_texts(_grouped(_merged(pieces)))
+
+
+def _grouped(texts: list[Sql]) -> list[Sql]:
+    """Many texts in groups, for databases bound the depth of a chain."""
+    while len(texts) > _BESIDE:
+        groups = (texts[i : i + _BESIDE] for i in range(0, len(texts), _BESIDE))
+        texts = [Sql(f"({sql.joined_texts(group).text})") for group in groups]
+    return texts
 
 
 def _merged(pieces: list[Sql | str]) -> list[Sql]:
