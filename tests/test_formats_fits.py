@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from datamodel.columns import Column, Rows
 from datamodel.datatypes import DATATYPES
 from datamodel.errors import ArchiveError, QueryTimeoutError, UsageError
-from vo_server.formats import fits
+from vo_server.formats import batches, fits
 from vo_server.formats.document import Document
 from vo_server.formats.fits_header import BLOCK_BYTES, card, header
 
@@ -118,6 +118,16 @@ def test_a_long_text_among_short_ones_lies_in_the_heap():
     assert [text(v) for v in hdu.data["x"]] == [w or "" for w in words]
     assert hdu.data["n"].tolist() == list(range(200))
     assert len(content) < 40 * 3000 * 2
+
+
+def test_rows_that_are_much_longer_than_their_values_are_made_a_few_at_a_time():
+    """A thousand empty texts beside a few hundred long ones are still as wide as these in the rows."""
+    long, short = [("x" * 20_000,)] * 300, [("",)] * 600
+    chunks = list(fits.write(answer((Column("t", "VARCHAR"),), short, long), Document()))
+    assert max(map(len, chunks)) <= batches.PIECE_BYTES
+    (hdu,) = opened(b"".join(chunks))[1:]
+    assert hdu.columns[0].format == "20000A"
+    assert [len(value) for value in hdu.data["t"][[0, 599, 600, 899]]] == [0, 0, 20_000, 20_000]
 
 
 def test_lists_of_one_length_lie_in_the_rows_and_others_in_the_heap():

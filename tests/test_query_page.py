@@ -260,6 +260,22 @@ def test_jobs_are_listed_with_their_query_laid_out(client: FlaskClient) -> None:
     assert job not in client.get("/query/jobs/list").text
 
 
+def test_of_giant_queries_the_list_of_jobs_shows_the_beginning(client: FlaskClient) -> None:
+    giant = f"SELECT '{'x' * 1_000_000}' AS v FROM tap_schema.keys"
+    job = (
+        client.post("/tap/async", data={"LANG": "ADQL", "QUERY": giant})
+        .headers["Location"]
+        .rsplit("/", 1)[-1]
+    )
+    page = client.get("/query/jobs/list").text
+    item = BeautifulSoup(page, "html.parser").find("li", {"data-job": job})
+    assert item.pre.text.startswith("SELECT 'xxx")
+    assert item.pre.text.endswith("x …")
+    assert not item("a")
+    assert len(page) < 100_000
+    client.delete(f"/tap/async/{job}")
+
+
 def test_pages_stay_under_the_path_of_the_base_url(opened: Archive) -> None:
     config = opened.config
     opened.config = replace(config, base_url="http://127.0.0.1:8000/somewhere")

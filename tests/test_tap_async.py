@@ -267,3 +267,8 @@ def test_a_plan_has_an_end() -> None:
     lines = plan(parse_adql(query), 9).splitlines()
     assert len(lines) == 61
     assert lines[-1].startswith("... and ")
+    columns = " AND ".join(f"column_{n} = {n}" for n in range(2000))
+    (_, filtered, _) = plan(parse_adql(f"SELECT x FROM t WHERE {columns}"), 9).splitlines()
+    assert filtered.startswith("keep rows by column_0, column_1, column_2, ")
+    assert filtered.endswith(" ...")
+    assert len(filtered) < 510

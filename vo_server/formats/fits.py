@@ -16,7 +16,7 @@ import pyarrow as pa
 from datamodel.columns import Column, Rows
 from datamodel.errors import UsageError
 from vo_server.formats import votable
-from vo_server.formats.batches import Chunks, pieces
+from vo_server.formats.batches import PIECE_BYTES, Chunks, pieces
 from vo_server.formats.characters import is_ascii, narrow
 from vo_server.formats.document import Document
 from vo_server.formats.fits_columns import Laid, Seen, element_type, heap_bytes, lay
@@ -166,8 +166,9 @@ def _column_cards(n: int, laid: Laid) -> Iterator[Card]:
 
 
 def _table(laid: Sequence[Laid], row: np.dtype[np.void], again: Pieces) -> Iterator[bytes]:
-    place = 0
-    for piece in again():
+    """The rows, a piece at a time; a row may be much longer than the values in it are."""
+    place, most = 0, max(1, PIECE_BYTES // max(row.itemsize, 1))
+    for piece in (each.slice(start, most) for each in again() for start in range(0, each.num_rows, most)):
         made = np.empty(piece.num_rows, row)
         for i, each in enumerate(laid):
             if each.values:

@@ -20,6 +20,9 @@ from vo_server.tap.adql.tree import (
 )
 
 MOST_STEPS = 60
+MOST_CHARACTERS = 500
+"""Of a step."""
+
 INDENT = "  "
 
 _PLACES = frozenset(("CONTAINS", "INTERSECTS", "DISTANCE"))
@@ -35,9 +38,13 @@ def plan(query: Query, maxrec: int) -> str:
     maxrec
         Rows that the answer may have.
     """
-    lines = [*_query(query), f"give {maxrec} rows at the most"]
-    cut = [f"... and {len(lines) - MOST_STEPS} further steps"] if len(lines) > MOST_STEPS else []
-    return "\n".join(lines[:MOST_STEPS] + cut)
+    lines = [_cut(line) for line in (*_query(query), f"give {maxrec} rows at the most")]
+    rest = [f"... and {len(lines) - MOST_STEPS} further steps"] if len(lines) > MOST_STEPS else []
+    return "\n".join(lines[:MOST_STEPS] + rest)
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= MOST_CHARACTERS else f"{line[:MOST_CHARACTERS]} ..."
 
 
 def _query(query: Query) -> Iterator[str]:
@@ -142,14 +149,16 @@ def _found(node: Any, kind: type[Any], through: bool = True) -> Iterator[Any]:
     through
         Whether to look into what was found.
     """
-    waiting = [node]
+    waiting = [node]  # the next at its end, for a query may have a hundred thousand nodes
     while waiting:
-        here = waiting.pop(0)
+        here = waiting.pop()
         if isinstance(here, tuple):
-            waiting[:0] = here
+            waiting.extend(reversed(here))
             continue
         found = isinstance(here, kind)
         if found:
             yield here
         if isinstance(here, Node) and not isinstance(here, Query) and (through or not found):
-            waiting[:0] = [getattr(here, field.name) for field in fields(here) if field.name != "at"]
+            waiting.extend(
+                getattr(here, field.name) for field in reversed(fields(here)) if field.name != "at"
+            )

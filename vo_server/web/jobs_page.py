@@ -1,6 +1,7 @@
 """Which queries of a caller run in the background, and how far are they? Facts only; the template shows them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from datamodel import jobs
 from datamodel.archive import Archive
@@ -12,6 +13,8 @@ from vo_server.web.values import text
 SERVICE = "tap"
 SHOWN = 30
 SUMMARY_CHARACTERS = 120
+QUERY_CHARACTERS = 4000
+"""Of a query at the most; a query may be as long as a million characters, and many are on one page."""
 
 _TONES = {"COMPLETED": "good", "ERROR": "stale", "ABORTED": "stale"}
 
@@ -31,7 +34,9 @@ class ShownJob:
     took
         How long it took or has taken so far, and how many rows it made.
     query
-        Laid out.
+        Laid out; its beginning where it is too long to be shown.
+    is_whole
+        Whether that is all of it.
     message
         What went wrong; empty where nothing did.
     results
@@ -44,6 +49,7 @@ class ShownJob:
     when: str
     took: str
     query: str
+    is_whole: bool
     message: str
     results: tuple[tuple[str, str], ...]
     is_unfinished: bool
@@ -83,11 +89,16 @@ def _shown(archive: Archive, job: jobs.Job) -> ShownJob:
         _TONES.get(job.phase, ""),
         text(job.started or job.created),
         _took(archive, job),
-        laid_out(query),
+        _laid_out(query[:QUERY_CHARACTERS]),
+        len(query) <= QUERY_CHARACTERS,
         job.message or "",
         tuple((result.id, result.filename) for result in job.results),
         job.is_unfinished,
     )
+
+
+_laid_out = lru_cache(4 * SHOWN)(laid_out)
+"""The list is asked for again and again while jobs run."""
 
 
 def _took(archive: Archive, job: jobs.Job) -> str:

@@ -1,6 +1,5 @@
 """A person asks in ADQL: ``/query`` has the query, its answer and what can be asked; programs use ``/tap``."""
 
-import hashlib
 import json
 
 import flask
@@ -10,7 +9,7 @@ from datamodel import tap_schema
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import UsageError
-from vo_server import dali, errors
+from vo_server import caching, dali, errors
 from vo_server.adql_layout import laid_out
 from vo_server.formats.negotiate import OFFERS
 from vo_server.site import archive, is_from_elsewhere, own_origins
@@ -108,10 +107,7 @@ def words() -> Response:
     opened = archive()
     schemas = tap_schema.read(opened, dali.caller_of(flask.request))
     body = json.dumps(words_of(schemas, tap_service(), opened), ensure_ascii=False)
-    response = Response(body, mimetype="application/json")
-    response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:32])
-    response.make_conditional(flask.request)
-    return response
+    return caching.hashed(Response(body, mimetype="application/json"))
 
 
 @blueprint.post("/layout")
