@@ -47,18 +47,28 @@ def workshop(archive: Archive) -> Iterator[tuple[str, Path]]:
         os.close(held)
 
 
-def sweep(archive: Archive) -> int:
+def sweep(archive: Archive, wait: bool = True) -> int:
     """Remove what killed imports left behind, and retired catalogues that nobody reads; gives how many.
 
     What queries are reading still, or were a moment ago, stays until the next time.
+
+    Parameters
+    ----------
+    archive
+        Prepared.
+    wait
+        Whether to wait for another process that is sweeping; else it is left to that one.
     """
     folder = archive.config.archive / FOLDER
     if not folder.is_dir():
         return 0
     _create_tables(archive)
-    with _one_at_a_time(archive):
-        left = [path for path in folder.iterdir() if path.is_dir()]
-        return sum(_clear_if_left(archive, path) for path in left) + _remove_retired(archive)
+    try:
+        with _one_at_a_time(archive, wait):
+            left = [path for path in folder.iterdir() if path.is_dir()]
+            return sum(_clear_if_left(archive, path) for path in left) + _remove_retired(archive)
+    except BlockingIOError:
+        return 0
 
 
 def _create_tables(archive: Archive) -> None:
@@ -66,12 +76,12 @@ def _create_tables(archive: Archive) -> None:
 
 
 @contextmanager
-def _one_at_a_time(archive: Archive) -> Iterator[None]:
-    """Keeps a sweep from seeing a folder that is not locked yet."""
+def _one_at_a_time(archive: Archive, wait: bool = True) -> Iterator[None]:
+    """Keeps a sweep from seeing a folder that is not locked yet; BlockingIOError if it would have to wait and may not."""
     folder = archive.config.archive / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("a") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
+        fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
 
 
@@ -87,7 +97,11 @@ def _locked(folder: Path) -> int | None:
 
 
 def _clear_if_left(archive: Archive, folder: Path) -> bool:
-    held = _locked(folder)
+    """Clear the folder of an import that is no more; another process may just have removed it itself."""
+    try:
+        held = _locked(folder)
+    except FileNotFoundError:
+        return False
     if held is None:
         return False
     _clear(archive, folder.name, folder)
@@ -96,9 +110,10 @@ def _clear_if_left(archive: Archive, folder: Path) -> bool:
 
 
 def _clear(archive: Archive, id: str, folder: Path) -> None:
-    """End an import: its files go, and its table unless it is a catalogue now."""
+    """End an import: its files go, and its table unless it is a catalogue now, or was one until it was replaced."""
     with archive.database.write() as connection:
-        if not connection.scalar(sa.select(sa.exists().where(entry.c.id == id))):
+        known = (sa.exists().where(table.c.id == id) for table in (entry, retired))
+        if not connection.scalar(sa.select(sa.or_(*known))):
             _drop_table(connection, id)
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -16,7 +16,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from datamodel.columns import Column, PointIndex, Table
 from datamodel.errors import UsageError
-from datamodel.table_rows import analyse, insert, pixels_of, storable
+from datamodel.table_rows import insert, pixels_of, storable
 
 MAX_COLUMNS = 1000
 """What both databases take, with some room."""
@@ -28,8 +28,11 @@ _INSERTED_ROWS = 20_000
 _LONGEST_NAME = 63
 """In bytes; PostgreSQL cuts off what is beyond."""
 
-_ANALYSED = ("postgresql",)
-"""The databases that plan queries on a table better when they have looked at its rows."""
+_LOOKED_AT: dict[str, tuple[str, ...]] = {
+    "sqlite": (),
+    "postgresql": ("SET LOCAL default_statistics_target = 10", "ANALYZE {table}"),
+}
+"""How a database that plans better for it looks at some of the rows."""
 
 _DEGREES = (None, "", "deg", "degree", "degrees")
 
@@ -127,8 +130,8 @@ def load(connection: sa.Connection, made: Temporary, batches: Iterable[pa.Record
     total = insert(connection, sql, _stored(batches, table), f"table {table.full_name}")
     for index in sql.indexes:
         connection.execute(CreateIndex(index))
-    if connection.dialect.name in _ANALYSED:
-        analyse(connection, sql)
+    for statement in _LOOKED_AT[connection.dialect.name]:
+        connection.exec_driver_sql(statement.format(table=sql.name))
     return total
 
 

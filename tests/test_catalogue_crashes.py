@@ -1,19 +1,23 @@
 """Whatever moment an import is killed at: the catalogue is there whole, or nothing of it is, and nothing is left."""
 
+import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from datamodel import catalogues, tap_schema
 from datamodel.archive import Archive
-from datamodel.catalogue_workshop import sweep, workshop
+from datamodel.catalogue_workshop import LEAST_GRACE_S, sweep, workshop
 from datamodel.crash import CRASH_POINTS
 from vo_server.catalogue import importing
 from vo_server.tap.tap_schema import tables, update_tap_schema
+from vo_server.uws.sweeping import sweep_catalogues
+from vo_server.uws.worker import CHORES
 
 POINTS = ["catalogue.loaded", "catalogue.registered", "catalogue.done"]
 KILLED = [
@@ -97,4 +101,49 @@ def test_what_an_import_under_way_has_made_is_left_alone(archive: Archive) -> No
         assert (folder / "run-000001.arrow").exists()
         assert sql_tables(archive) == {catalogues.sql_name(id)}
     assert not folder.exists()
+    assert sql_tables(archive) == set()
+
+
+def test_a_catalogue_that_was_replaced_before_its_import_ended_keeps_its_rows_for_a_while(
+    archive: Archive,
+) -> None:
+    """A query may have begun on them."""
+    with workshop(archive) as (id, _), archive.database.write() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE {catalogues.sql_name(id)} (a INTEGER)")
+        connection.execute(sa.insert(catalogues.retired).values(id=id, at=archive.clock()))
+    assert sql_tables(archive) == {catalogues.sql_name(id)}
+
+
+def test_a_folder_that_another_process_has_just_removed_is_passed_over(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = archive.config.archive / catalogues.FOLDER
+    with workshop(archive):
+        pass
+    gone = folder / "gone"
+    gone.mkdir()
+    seen = Path.is_dir
+
+    def is_dir_and_goes(path: Path) -> bool:
+        there = seen(path)
+        if path == gone:
+            path.rmdir()
+        return there
+
+    monkeypatch.setattr(Path, "is_dir", is_dir_and_goes)
+    assert sweep(archive) == 0
+    assert not gone.exists()
+
+
+def test_workers_remove_the_rows_of_catalogues_that_were_replaced(archive: Archive, clock: Any) -> None:
+    with workshop(archive) as (id, _), archive.database.write() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE {catalogues.sql_name(id)} (a INTEGER)")
+        connection.execute(sa.insert(catalogues.retired).values(id=id, at=archive.clock()))
+    assert sweep_catalogues in CHORES
+    assert sweep_catalogues(archive) == 0
+    clock.advance(seconds=max(LEAST_GRACE_S, archive.config.query_seconds))
+    with (archive.config.archive / catalogues.FOLDER / "lock").open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert sweep_catalogues(archive) == 0, "another process is at it"
+    assert sweep_catalogues(archive) == 1
     assert sql_tables(archive) == set()

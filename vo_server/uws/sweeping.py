@@ -1,4 +1,4 @@
-"""Which jobs are over and done with? What is past its time is deleted, with whatever was left without a row."""
+"""Which jobs are over and done with? What is past its time is deleted, and what is left of jobs and catalogues."""
 
 import re
 import shutil
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from datamodel import jobs
+from datamodel import catalogue_workshop, jobs
 from datamodel.archive import Archive
 from datamodel.jobs import job
 
@@ -37,6 +37,11 @@ def sweep_strays(archive: Archive, older_than_s: float = STRAY_S) -> int:
             shutil.rmtree(path, ignore_errors=True)
             removed += 1
     return removed
+
+
+def sweep_catalogues(archive: Archive) -> int:
+    """Remove the rows of catalogues that were replaced or dropped and are read no more; how many these were."""
+    return catalogue_workshop.sweep(archive, wait=False)
 
 
 def _is_older(path: Path, limit: float) -> bool:
