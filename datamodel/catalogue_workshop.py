@@ -77,7 +77,7 @@ def _create_tables(archive: Archive) -> None:
 
 @contextmanager
 def _one_at_a_time(archive: Archive, wait: bool = True) -> Iterator[None]:
-    """Keeps a sweep from seeing a folder that is not locked yet; BlockingIOError if it would have to wait and may not."""
+    """Keeps a sweep from seeing a folder that is not locked yet; BlockingIOError if it may not wait and would."""
     folder = archive.config.archive / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK).open("a") as stream:
