@@ -12,7 +12,7 @@ from typing import BinaryIO
 import adbc_driver_sqlite.dbapi
 import pyarrow as pa
 
-BATCH_ROWS = 16_384
+BATCH_ROWS = 8_192
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:

@@ -9,6 +9,7 @@ gives an Arrow array whose data buffer is the rows, so that nothing is done row 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ class Encoder:
     """
 
     def __init__(self, columns: tuple[Column, ...], wide: Collection[int] = (), *, mask: bool = True) -> None:
-        self._segments = _segments([_field(column, i in wide) for i, column in enumerate(columns)], mask)
+        self._segments = _planned(tuple(columns), frozenset(wide), mask)
 
     def __call__(self, batch: pa.RecordBatch) -> memoryview:
         """The rows of a batch whose columns have their declared Arrow types.
@@ -85,6 +86,11 @@ class Encoder:
         for segment in self._segments:
             parts += _parts(segment, batch)
         return payload(pc.binary_join_element_wise(*parts, b"") if len(parts) > 1 else parts[0])
+
+
+@lru_cache(maxsize=256)
+def _planned(columns: tuple[Column, ...], wide: frozenset[int], mask: bool) -> list[_Segment]:
+    return _segments([_field(column, i in wide) for i, column in enumerate(columns)], mask)
 
 
 def base64(chunks: Iterable[bytes | memoryview]) -> Iterator[bytes]:

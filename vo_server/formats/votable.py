@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import TypeVar
 
@@ -151,6 +152,11 @@ def error(message: str, infos: Iterable[Info] = (), version: str = "1.4") -> byt
 
 def field_ids(columns: Sequence[Column]) -> list[str]:
     """The ID of each column's FIELD: its name, made a legal and unique XML ID where it is not."""
+    return list(_field_ids(tuple(columns)))
+
+
+@lru_cache(maxsize=256)
+def _field_ids(columns: tuple[Column, ...]) -> tuple[str, ...]:
     ids: dict[str, None] = {}
     for column in columns:
         legal = re.sub(r"[^A-Za-z0-9_.-]", "_", column.name)
@@ -160,7 +166,7 @@ def field_ids(columns: Sequence[Column]) -> list[str]:
             n += 1
             unique = f"{legal}_{n}"
         ids[unique] = None
-    return list(ids)
+    return tuple(ids)
 
 
 def _document(
@@ -225,7 +231,13 @@ def _head(document: Document) -> str:
 
 
 def _fields(columns: tuple[Column, ...], wide: Collection[int], nulls: Mapping[int, int]) -> str:
-    ids = field_ids(columns)
+    return _fields_of(tuple(columns), frozenset(wide), tuple(nulls.items()))
+
+
+@lru_cache(maxsize=256)
+def _fields_of(columns: tuple[Column, ...], wide: frozenset[int], told: tuple[tuple[int, int], ...]) -> str:
+    """The same answers are asked for again and again, as cones of one table."""
+    ids, nulls = field_ids(columns), dict(told)
     return "".join(
         _field(column, ids[i], i in wide, nulls.get(i, column.null)) for i, column in enumerate(columns)
     )
