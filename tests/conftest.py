@@ -298,7 +298,12 @@ def served(
     with live.log.open("w") as output:
         start = "import sys; from vo_server.cli import main; sys.exit(main())"
         command = [sys.executable, "-c", start, "serve", "--archive", str(live.archive), "--port", str(port)]
-        settings = {"DATABASE_URL": url, "UPLOAD_HOSTS": "127.0.0.1", "UPLOAD_NETWORKS": "127.0.0.0/8"}
+        settings = {
+            "DATABASE_URL": url,
+            "MAXREC": "10000",
+            "UPLOAD_HOSTS": f"127.0.0.1:{port}",
+            "UPLOAD_NETWORKS": "127.0.0.0/8",
+        }
         environment = os.environ | {f"VO_{name}": value for name, value in settings.items()}
         server = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
     try:

@@ -95,6 +95,7 @@ def test_a_maxrec_that_is_no_number_of_rows_is_quoted(given: str) -> None:
         ("FORMAT=csv", "csv"),
         ("responseformat=csv", "csv"),
         ("FORMAT=csv&RESPONSEFORMAT=csv", "csv"),
+        ("FORMAT=csv&format=csv", "csv"),
     ],
 )
 def test_format_is_the_older_name_of_responseformat(query_string: str, format: str | None) -> None:

@@ -1,4 +1,4 @@
-"""Does pyvo, which we did not write, get on with the service over real sockets?"""
+"""Does pyvo, which we did not write, get on with the service over real sockets? And what do others send?"""
 
 import threading
 from collections.abc import Iterator
@@ -66,3 +66,32 @@ def test_a_client_finds_its_way_from_the_capabilities_to_an_answer(
         assert len(service.run_sync("SELECT sid FROM archive.sources")) == 4
     with pytest.raises(pyvo.dal.DALQueryError, match="did you mean 'archive"):
         service.run_sync("SELECT sid FROM archive.source")
+
+
+def test_a_boundary_without_the_quotes_it_needs_is_taken(archive: Archive) -> None:
+    archive.prepare(TABLES)
+    update_tap_schema(archive, tables(archive.config))
+    fields = {"LANG": "ADQL", "FORMAT": "csv", "QUERY": "SELECT * FROM TAP_UPLOAD.t", "UPLOAD": "t,param:t"}
+    parts = [f'Content-Disposition: form-data; name="{k}"\r\n\r\n{v}' for k, v in fields.items()]
+    parts.append('Content-Disposition: form-data; name="t"; filename="t.csv"\r\n\r\nn\n7')
+    body = "".join(f"--===1===\r\n{part}\r\n" for part in parts) + "--===1===--\r\n"
+    answer = (
+        create_app(archive)
+        .test_client()
+        .post("/tap/sync", data=body, content_type="multipart/form-data; boundary====1===")
+    )
+    assert answer.text.split() == ["n", "7"]
+
+
+@pytest.mark.parametrize("headers", [{"User-Agent": "x"}, {"Accept": "*/*"}, {}])
+def test_only_who_says_nothing_of_itself_is_told_what_astroquery_cannot_do_without(
+    archive: Archive, headers: dict[str, str]
+) -> None:
+    archive.prepare(TABLES)
+    update_tap_schema(archive, tables(archive.config))
+    client = create_app(archive).test_client()
+    del client.environ_base["HTTP_USER_AGENT"]
+    answer = client.get("/tap/tables", headers=headers)
+    assert answer.status_code == 200
+    assert (b"esatapplus:flags" in answer.data) == (headers == {})
+    assert "User-Agent" in answer.vary

@@ -97,17 +97,19 @@ class Parameters:
     def responseformat(self) -> str | None:
         """RESPONSEFORMAT or its older name FORMAT; None where neither was given.
 
+        The same twice is taken, for astroquery sends ``FORMAT`` and ``format`` with an upload.
+
         Raises
         ------
         UsageError
-            Both were given and differ.
+            Several were given and differ.
         """
-        new, old = self.one("RESPONSEFORMAT"), self.one("FORMAT")
-        if new and old and new != old:
-            raise UsageError(
-                f"RESPONSEFORMAT is {shown(new)} but FORMAT is {shown(old)}, expected one of them"
-            )
-        return new or old
+        given = [(name, value) for name in ("RESPONSEFORMAT", "FORMAT") for value in self.all(name)]
+        for name, value in given[1:]:
+            if value != given[0][1]:
+                first = f"{given[0][0]} is {shown(given[0][1])}"
+                raise UsageError(f"{first} but {name} is {shown(value)}, expected one of them")
+        return given[0][1] if given else None
 
 
 def read(request: flask.Request) -> Parameters:

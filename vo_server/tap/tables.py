@@ -1,7 +1,8 @@
 """Which tables does ``/tables`` tell of, and in how much detail? (VOSI 1.1 section 3)
 
 Besides what VOSI has, the parameters of astroquery's TapPlus are known: ``tables`` names those that
-are wanted, ``only_tables=true`` leaves out their columns.
+are wanted, ``only_tables=true`` leaves out their columns. It reads only columns that have an attribute of its
+own, which no schema knows; it is told by what it asks, or by saying nothing of itself, as no other client does.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from datamodel import tap_schema
 from datamodel.archive import Archive
@@ -37,13 +39,16 @@ class TablesQuery:
         Whether columns and keys are.
     names
         Of the tables, as they were written; all where there are none.
+    tap_plus
+        Whether TapPlus seems to ask.
     """
 
     columns: bool
     names: tuple[str, ...] = ()
+    tap_plus: bool = False
 
 
-def read(parameters: Parameters) -> TablesQuery:
+def read(parameters: Parameters, headers: Headers) -> TablesQuery:
     """What a request for ``/tables`` wants.
 
     Raises
@@ -54,7 +59,8 @@ def read(parameters: Parameters) -> TablesQuery:
     columns = _one_of(parameters, "DETAIL", DETAILS, "max")
     only_tables = _one_of(parameters, "ONLY_TABLES", SWITCHES, "false")
     names = [name.strip() for text in parameters.all("TABLES") for name in _NAME.findall(text)]
-    return TablesQuery(columns and not only_tables, tuple(filter(None, names)))
+    nameless = not any(name in headers for name in ("User-Agent", "Accept"))
+    return TablesQuery(columns and not only_tables, tuple(filter(None, names)), bool(names) or nameless)
 
 
 def tableset(archive: Archive, caller: Caller, asked: TablesQuery) -> Response:
@@ -68,9 +74,11 @@ def tableset(archive: Archive, caller: Caller, asked: TablesQuery) -> Response:
 
     def make(schemas: tuple[SchemaEntry, ...]) -> Response:
         wanted = _only(schemas, asked.names) if asked.names else schemas
-        return vosi.tables_document(wanted, columns=asked.columns, tap_plus=bool(asked.names))
+        return vosi.tables_document(wanted, columns=asked.columns, tap_plus=asked.tap_plus)
 
-    return _answer(archive, caller, make, str(asked))
+    response = _answer(archive, caller, make, str(asked))
+    response.vary.add("User-Agent")
+    return response
 
 
 def table(archive: Archive, caller: Caller, name: str) -> Response:

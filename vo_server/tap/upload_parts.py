@@ -8,9 +8,11 @@ the files into a folder, where an asynchronous job finds them long after its req
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -31,6 +33,7 @@ MAX_PARTS = 200
 
 _READ_BYTES = 1 << 18
 _MULTIPART = "multipart/form-data"
+_BARE_BOUNDARY = re.compile(r';\s*boundary=([^\s;,"]{1,70})', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def allow(request: flask.Request, config: Config) -> None:
     """
     if request.mimetype == _MULTIPART:
         request.max_content_length = config.upload_bytes + FIELD_BYTES
-        request.form_data_parser_class = PartsParser
+        request.form_data_parser_class = partial(PartsParser, boundary=_boundary(request))  # type: ignore[assignment]
 
 
 def receive(request: flask.Request, folder: Path) -> None:
@@ -92,8 +95,24 @@ def stored(folder: Path) -> dict[str, Part]:
     return found
 
 
+def _boundary(request: flask.Request) -> str:
+    """What stands between the parts, also where it should be in quotes and is not: astroquery's has equals signs."""
+    bare = _BARE_BOUNDARY.search(request.content_type or "")
+    return request.mimetype_params.get("boundary") or (bare[1] if bare else "")
+
+
 class PartsParser(FormDataParser):
-    """Reads a multipart body; unlike Werkzeug's own it bounds all parameters together and passes no fault over."""
+    """Reads a multipart body; unlike Werkzeug's own it bounds all parameters together and passes no fault over.
+
+    Parameters
+    ----------
+    boundary
+        As the header says.
+    """
+
+    def __init__(self, *options: Any, boundary: str = "", **named: Any) -> None:
+        super().__init__(*options, **named)
+        self._boundary = boundary
 
     def parse(
         self,
@@ -105,13 +124,12 @@ class PartsParser(FormDataParser):
         """See `werkzeug.formparser.FormDataParser`."""
         if mimetype != _MULTIPART:
             return super().parse(stream, mimetype, content_length, options)
-        boundary = (options or {}).get("boundary", "")
-        if not boundary or not boundary.isascii():
+        if not self._boundary or not self._boundary.isascii():
             raise UsageError(
                 "the header Content-Type names no boundary, expected that of multipart/form-data"
             )
         try:
-            return stream, *_Body(boundary.encode(), self.stream_factory).read(stream)
+            return stream, *_Body(self._boundary.encode(), self.stream_factory).read(stream)
         except ValueError:
             raise UsageError(
                 "the body is no multipart/form-data, or ends before its last part does"

@@ -67,7 +67,8 @@ def availability() -> Response:
 @blueprint.get("/tables")
 def tableset() -> Response:
     """The tables that can be queried; with ``detail=min`` without their columns."""
-    return tables.tableset(site.archive(), dali.caller_of(request), tables.read(dali.read(request)))
+    asked = tables.read(dali.read(request), request.headers)
+    return tables.tableset(site.archive(), dali.caller_of(request), asked)
 
 
 @blueprint.get("/tables/<name>")
