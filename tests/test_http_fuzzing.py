@@ -23,7 +23,7 @@ VOTABLE = "application/x-votable+xml"
 SERVICES = ("/tap/sync", "/sia2/query", "/datalink/links")
 BYTES_OF_AN_ERROR = 5000
 OFTEN = settings(
-    max_examples=20, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 NAMES = st.sampled_from(

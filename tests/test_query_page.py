@@ -324,7 +324,7 @@ PIECES = st.sampled_from(
 ).map(lambda piece: "\n" if piece == "@newline" else piece)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(PIECES, max_size=30).map(" ".join))
 def test_laying_out_never_changes_what_a_query_means(text: str) -> None:
     made = laid_out(text)

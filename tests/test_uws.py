@@ -1,12 +1,12 @@
 """Do jobs behave as UWS 1.1 says? Seen through a protocol of the tests' own, so that only jobs are tested."""
 
 import io
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import flask
@@ -18,7 +18,6 @@ from werkzeug.test import TestResponse
 
 from datamodel import job_bounds, jobs
 from datamodel.archive import Archive
-from datamodel.clock import Clock
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import BusyError, QueryTimeoutError, UsageError
@@ -64,24 +63,42 @@ def receive(request: flask.Request, folder: Any) -> None:
         file.save(folder / name)
 
 
-@pytest.fixture
-def kept(database_url: str, tmp_path: Path, clock: Clock) -> Iterator[Archive]:
-    """An archive with nothing in it but a table of jobs."""
-    opened = Archive(Config(archive=tmp_path / "archive", database_url=database_url), clock)
+@pytest.fixture(scope="module")
+def shared(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """An archive with nothing in it but a table of jobs; see `kept`."""
+    folder = tmp_path_factory.mktemp("jobs") / "archive"
+    opened = Archive(Config(archive=folder, database_url=new_database()), lambda: datetime(2026, 1, 1))
     opened.database.create([jobs.job])
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def client(kept: Archive) -> FlaskClient:
+def kept(shared: Archive, monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
+    """The shared archive with no jobs; its configuration is as it was afterwards."""
+    monkeypatch.setattr(shared, "config", shared.config)
+    yield shared
+    with shared.database.write() as connection:
+        connection.execute(sa.delete(jobs.job))
+    shutil.rmtree(shared.config.archive / "jobs", ignore_errors=True)
+    for name in ("room for jobs", "waiters", "places"):
+        shared._resources.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def app(shared: Archive) -> flask.Flask:
     app = flask.Flask("toy")
-    app.extensions |= {"archive": kept, "up_since": kept.clock()}
+    app.extensions |= {"archive": shared, "up_since": shared.clock()}
     blueprint = flask.Blueprint("toy", __name__, url_prefix="/toy")
     blueprint.register_error_handler(Exception, errors.handler(dali.error_document))
     told = lambda message: dali.error_document(errors.Told(200, message))  # noqa: E731
     add_routes(blueprint, Service("toy", "/toy/jobs", receive, told), "/jobs")
     app.register_blueprint(blueprint)
+    return app
+
+
+@pytest.fixture
+def client(kept: Archive, app: flask.Flask) -> FlaskClient:
     made = app.test_client()
     made.open = partial(made.open, buffered=True)  # type: ignore[method-assign]
     return made
