@@ -129,8 +129,8 @@ class DBObject(metaclass=DBMeta):
     content_digest = persistent(
         "SHA-256 of the content, without volatile parts", str, indexed=True, kind="system"
     )
-    _creator = persistent("The account that made it", str, kind="system")
-    _project = persistent("The project it belongs to", str, kind="system")
+    _creator = persistent("The account that made it", "UNICODE", kind="system")
+    _project = persistent("The project it belongs to", "UNICODE", kind="system")
     _privileges = persistent(
         "Who sees it: 1 MyDB, 2 project, 3 every account, 4 world, 5 VO",
         "SMALLINT",

@@ -35,13 +35,13 @@ _PLACE = f"{_SPATIAL}.Coverage.Location.Coord.Position2D.Value2"
 OBSCORE_COLUMNS = (
     _c("dataproduct_type", "VARCHAR", None, "meta.code.class", "ObsDataset.dataProductType", "Kind of data product", 1),
     _c("calib_level", "INTEGER", None, "meta.code;obs.calib", "ObsDataset.calibLevel", "Calibration level, 0 to 4", 1),
-    _c("obs_collection", "VARCHAR", None, "meta.id", "DataID.Collection", "Name of the data collection", 1),
+    _c("obs_collection", "UNICODE", None, "meta.id", "DataID.Collection", "Name of the data collection", 1),
     _c("obs_id", "VARCHAR", None, "meta.id", "DataID.observationID", "Name of the exposure", 1),
     _c("obs_publisher_did", "VARCHAR", None, "meta.ref.ivoid", "Curation.PublisherDID", "Publisher's identifier", 1),
     _c("access_url", "CLOB", None, "meta.ref.url", "Access.Reference", "Where to get it: its DataLink document", 1),
     _c("access_format", "VARCHAR", None, "meta.code.mime", "Access.Format", "MIME type of access_url", 1),
     _c("access_estsize", "BIGINT", "kbyte", "phys.size;meta.file", "Access.Size", "Estimated size", 1),
-    _c("target_name", "VARCHAR", None, "meta.id;src", "Target.Name", "What the observer pointed at", 1),
+    _c("target_name", "UNICODE", None, "meta.id;src", "Target.Name", "What the observer pointed at", 1),
     _c("s_ra", "DOUBLE", "deg", "pos.eq.ra", f"{_PLACE}.C1", "Right ascension of the centre, ICRS", 1),
     _c("s_dec", "DOUBLE", "deg", "pos.eq.dec", f"{_PLACE}.C2", "Declination of the centre, ICRS", 1),
     _c("s_fov", "DOUBLE", "deg", "phys.angSize;instr.fov", f"{_SPATIAL}.Coverage.Bounds.Extent.diameter", "Diameter", 1),
@@ -64,8 +64,8 @@ OBSCORE_COLUMNS = (
     _c("o_ucd", "VARCHAR", None, "meta.ucd", "Char.ObservableAxis.ucd", "UCD of what was measured", 1),
     _c("pol_states", "VARCHAR", None, "meta.code;phys.polarization", "Char.PolarizationAxis.stateList", "Polarisations", 1),
     _c("pol_xel", "BIGINT", None, "meta.number", "Char.PolarizationAxis.numBins", "Elements in polarisation"),
-    _c("facility_name", "VARCHAR", None, "meta.id;instr.tel", "Provenance.ObsConfig.facility.name", "Telescope", 1),
-    _c("instrument_name", "VARCHAR", None, "meta.id;instr", "Provenance.ObsConfig.instrument.name", "Instrument", 1),
+    _c("facility_name", "UNICODE", None, "meta.id;instr.tel", "Provenance.ObsConfig.facility.name", "Telescope", 1),
+    _c("instrument_name", "UNICODE", None, "meta.id;instr", "Provenance.ObsConfig.instrument.name", "Instrument", 1),
 )  # fmt: skip
 
 _DERIVED = ("obs_publisher_did", "access_url", "access_format")

@@ -9,8 +9,8 @@ class Instrument(DBObject):
 
     natural_key = "name"
 
-    name = persistent("Name of the instrument", str, ucd="meta.id;instr", indexed=True)
-    telescope = persistent("Name of the telescope", str, ucd="meta.id;instr.tel")
+    name = persistent("Name of the instrument", "UNICODE", ucd="meta.id;instr", indexed=True)
+    telescope = persistent("Name of the telescope", "UNICODE", ucd="meta.id;instr.tel")
     longitude = persistent("Geographic longitude, east positive", float, unit="deg", ucd="pos.earth.lon")
 
 
@@ -36,7 +36,7 @@ class Filter(DBObject):
 
     natural_key = "name"
 
-    name = persistent("Name of the filter", str, ucd="meta.id;instr.filter", indexed=True)
+    name = persistent("Name of the filter", "UNICODE", ucd="meta.id;instr.filter", indexed=True)
     mag_id = persistent("Photometric band it stands for", str, ucd="instr.bandpass")
     instrument = persistent("The instrument it is used in", Instrument)
     em_min = persistent("Short end of the pass-band", float, unit="m", ucd="em.wl;stat.min")

@@ -80,7 +80,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
     "schemas": (
         _c("schema_name", "Name of the schema", ucd="meta.id;meta.main"),
         _c("utype", "UType of the schema", ucd="meta.code"),
-        _c("description", "What the schema holds", ucd="meta.note"),
+        _c("description", "What the schema holds", "UNICODE", "meta.note"),
         _c("schema_index", "Place in the list of schemas", "INTEGER", "meta.number"),
     ),
     "tables": (
@@ -88,7 +88,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _c("table_name", "Name of the table, as a query writes it", ucd="meta.id;meta.main"),
         _c("table_type", "table or view", ucd="meta.code.class"),
         _c("utype", "UType of the table", ucd="meta.code"),
-        _c("description", "What a row of the table stands for", ucd="meta.note"),
+        _c("description", "What a row of the table stands for", "UNICODE", "meta.note"),
         _c("table_index", "Place in the list of tables", "INTEGER", "meta.number"),
     ),
     "columns": (
@@ -98,9 +98,9 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _c("arraysize", "Shape, as in VOTable; NULL for a scalar", ucd="meta.code"),
         _c("xtype", "What a value stands for beyond its datatype, as in VOTable", ucd="meta.code"),
         _c("size", "Most elements; NULL for a scalar and where there is no bound", "INTEGER", "meta.number"),
-        _c("description", "What the column holds", ucd="meta.note"),
+        _c("description", "What the column holds", "UNICODE", "meta.note"),
         _c("utype", "UType of the column", ucd="meta.code"),
-        _c("unit", "Unit, in VOUnits", ucd="meta.unit"),
+        _c("unit", "Unit, in VOUnits", "UNICODE", "meta.unit"),
         _c("ucd", "UCD of the column", ucd="meta.ucd"),
         _c("indexed", "1 where an index makes conditions on it fast, else 0", "INTEGER", "meta.code"),
         _c("principal", "1 where it is of the core of the table, else 0", "INTEGER", "meta.code"),
@@ -111,7 +111,7 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _c("key_id", "Identifier of the foreign key", ucd="meta.id;meta.main"),
         _c("from_table", "The table that refers", ucd="meta.id;meta.table"),
         _c("target_table", "The table referred to", ucd="meta.id;meta.table"),
-        _c("description", "What the reference means", ucd="meta.note"),
+        _c("description", "What the reference means", "UNICODE", "meta.note"),
         _c("utype", "UType of the reference", ucd="meta.code"),
     ),
     "key_columns": (

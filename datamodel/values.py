@@ -117,6 +117,7 @@ _PLAIN: dict[str, Callable[[Any], Any]] = {
     "DOUBLE": float,
     "CHAR": _text,
     "VARCHAR": _text,
+    "UNICODE": _text,
     "CLOB": _text,
     "REGION": _text,
     "TIMESTAMP": _instant,

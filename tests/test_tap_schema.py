@@ -1,15 +1,19 @@
 """Does TAP_SCHEMA tell the truth of every table that can be queried?"""
 
+import io
 import re
 from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
+from astropy.io import votable
 
 from datamodel import tap_schema as kept
 from datamodel.archive import Archive
 from datamodel.columns import Column, ForeignKey, Table
-from datamodel.context import ANONYMOUS
+from datamodel.context import ANONYMOUS, WORLD
+from datamodel.observatory import Instrument
+from datamodel.session import Session
 from processing.classes import TABLES
 from vo_server.formats.negotiate import choose
 from vo_server.tap import query, tap_schema
@@ -117,6 +121,39 @@ def test_every_column_is_answered_as_it_is_declared(ask: Ask, archive: Archive) 
                 assert told == (row["datatype"], row["arraysize"], row["xtype"])
                 assert (column.unit, column.ucd, column.utype) == (row["unit"], row["ucd"], row["utype"])
                 assert column.name == str(row["column_name"]).strip('"')
+
+
+def test_words_of_people_are_declared_as_they_are_written(archive: Archive, ask: Ask) -> None:
+    """Whatever their alphabet: so a FIELD says what TAP_SCHEMA says, and clients read them."""
+    words = "Télescope de Χίος ☉"
+    with Session(archive, archive.caller("A", "P", WORLD)):
+        Instrument(name=f"{words} 1", telescope=words).commit()
+    said = "SELECT name, telescope, creator FROM archive.instrument"
+    answer = query.run(archive, ANONYMOUS, TapQuery(said, 10, choose("votable")))
+    document = b"".join(choose("votable").write(answer))
+    table = votable.parse_single_table(io.BytesIO(document))
+    assert [str(table.array[name][0]) for name in ("name", "telescope", "creator")] == [
+        f"{words} 1",
+        words,
+        "A",
+    ]
+    declared = ask(
+        "SELECT column_name, datatype FROM tap_schema.columns WHERE table_name = 'archive.instrument' "
+        "AND column_name IN ('name', 'telescope', 'creator')"
+    )
+    assert {field.name: field.datatype for field in table.fields} == {
+        row["column_name"]: row["datatype"] for row in declared
+    }
+    people = {
+        "ivoa.obscore": "target_name",
+        "archive.raw_science_frame": "observer",
+        "tap_schema.columns": "description",
+    }
+    for name, column in people.items():
+        told = ask(
+            f"SELECT datatype FROM tap_schema.columns WHERE table_name = '{name}' AND column_name = '{column}'"
+        )
+        assert told == [{"datatype": "unicodeChar"}]
 
 
 def test_what_is_kept_is_read_back(archive: Archive) -> None:
