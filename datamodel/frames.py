@@ -25,7 +25,9 @@ class RawFrame(BaseFrame):
     )
     MJD_OBS = persistent("Start of the exposure (UTC)", float, unit="d", ucd="time.start;obs.exposure")
     EXPTIME = persistent("Exposure time", float, unit="s", ucd="time.duration;obs.exposure")
-    OBJECT = persistent("What the telescope pointed at, as the observer called it", "UNICODE", ucd="meta.id;src")
+    OBJECT = persistent(
+        "What the telescope pointed at, as the observer called it", "UNICODE", ucd="meta.id;src"
+    )
     OBSERVER = persistent("Who observed", "UNICODE", ucd="obs.observer")
     AIRMASS = persistent("Airmass", float, ucd="obs.airMass")
     obs_id = persistent("Name of the exposure, the same for all its chips", str, ucd="meta.id", indexed=True)
