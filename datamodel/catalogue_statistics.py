@@ -74,14 +74,21 @@ class Coverage:
         It has the finest cells that let it stay short.
         """
         there, order = self._there, COVERAGE_ORDER
-        while len(ranges := _ranges(there)) * _LEAST_CHARACTERS > COVERAGE_CHARACTERS:
-            there, order = np.logical_or.reduce(there.reshape(-1, 4), axis=1), order - 1
+        while np.count_nonzero(_starts(there)) * _LEAST_CHARACTERS > COVERAGE_CHARACTERS:
+            there, order = there.reshape(-1, 4).any(axis=1), order - 1
+        ranges = _ranges(there)
         if not len(ranges):
             return ""
         moc = MOC.from_depth29_ranges(order, ranges << np.uint64(2 * (ORDER - order)))
         while len(text := _ascii(moc)) > COVERAGE_CHARACTERS:
             moc = moc.degrade_to_order(moc.max_order - 1)
         return text
+
+
+def _starts(there: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which cells but the first are the first of a range of cells that are there."""
+    starts: NDArray[np.bool_] = there[1:] > there[:-1]
+    return starts
 
 
 def _ranges(there: NDArray[np.bool_]) -> NDArray[np.uint64]:

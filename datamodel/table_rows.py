@@ -110,8 +110,9 @@ def fill(database: Database, table: sa.Table, batches: Iterable[pa.RecordBatch])
 
 
 def analyse(connection: sa.Connection, table: sa.Table) -> None:
-    """Have the database look at a table, so that it plans queries on it well."""
-    connection.exec_driver_sql(f"ANALYZE {connection.dialect.identifier_preparer.format_table(table)}")
+    """Have the database look at some rows of a table, so that it plans queries on it well."""
+    for statement in _ANALYSE[connection.dialect.name]:
+        connection.exec_driver_sql(statement.format(table=table.name))
 
 
 @contextmanager
@@ -252,4 +253,9 @@ class _Csv(io.RawIOBase):
 _INSERT: dict[str, Callable[[Any, str, Iterable[pa.RecordBatch]], int]] = {
     "sqlite": _insert_sqlite,
     "postgresql": _insert_postgresql,
+}
+
+_ANALYSE: dict[str, tuple[str, ...]] = {
+    "sqlite": ("PRAGMA analysis_limit = 1000", 'ANALYZE "{table}"'),
+    "postgresql": ('ANALYZE "{table}"',),
 }

