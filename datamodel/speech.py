@@ -58,6 +58,8 @@ class Speech:
         the sum of whole numbers.
     operators
         Written with ``{left}`` and ``{right}``: arithmetic, where it is not what SQL calls it.
+    stack
+        Places on the stack of the parser, as `vo_server.tap.adql.bounds` counts what SQL needs.
     full_join
         What the condition of a FULL JOIN may be: ``any``; ``equal`` for columns of both sides that are equal;
         ``none`` where there is no FULL JOIN.
@@ -98,6 +100,7 @@ class Speech:
     sums: dict[str, str]
     operators: dict[str, str]
     full_join: str
+    stack: int
     near: str
     among: str
     spans: str
@@ -275,6 +278,7 @@ SPEECHES: dict[str, Speech] = {
         sums={name: f"nullif(nullif({name}({{each}}{{value}}), 9e999), -9e999)" for name in ("SUM", "AVG")}
         | {"BIGINT": "CAST(sum({each}{value}) AS BIGINT)"},
         operators={},
+        stack=92,
         full_join="any" if sqlite3.sqlite_version_info >= (3, 39) else "none",
         near=(
             "{value} IN (SELECT s.{column} FROM json_each(vo_near_cells({pixel}, {order})) AS k "
@@ -315,6 +319,7 @@ SPEECHES: dict[str, Speech] = {
         | {"BIGINT": f"CAST({_within('sum({each}{value})', _BIGINT)} AS BIGINT)"},
         operators={},
         full_join="equal",
+        stack=10_000,
         near=(
             "{value} = ANY (ARRAY(SELECT s.{column} FROM vo_near_cells({pixel}, {order}) AS k "
             "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k AND k + {last}))"

@@ -7,21 +7,21 @@ from vo_server.tap.adql.errors import AdqlError, Position
 SHALLOW = 5
 """Nesting of a query up to which its SQL need not be looked at."""
 
-_STACK = 92
-"""What fails first, of all that was tried, is division inside division, at 95 by this count."""
 _PLACES = {"(": 5, "(SELECT": 8}
+"""What fails first on SQLite, of all that was tried, is division inside division, at 95 by this count."""
+
 _BRACKET = re.compile(r"\(SELECT|\(|\)")
 
 
-def check(sql: str, at: Position) -> None:
-    """Refuse a statement whose parentheses are nested too deeply.
+def check(sql: str, at: Position, most: int) -> None:
+    """Refuse a statement whose parentheses are nested too deeply for a stack of so many places.
 
     Raises
     ------
     AdqlError
         Running it would fail; the query should be written with named queries (WITH) or in steps.
     """
-    if places(sql) > _STACK:
+    if places(sql) > most:
         raise AdqlError(at, "nested too deeply; write it with fewer functions and queries inside others")
 
 

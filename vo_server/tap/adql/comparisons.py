@@ -8,8 +8,8 @@ from datamodel.sql import Sql
 from vo_server.tap.adql import casts, geometry, shape_relations
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.tree import Comparison
-from vo_server.tap.adql.types import described, literal
-from vo_server.tap.adql.values import BOOLEAN, Value, derived
+from vo_server.tap.adql.types import described, double, is_integer, literal
+from vo_server.tap.adql.values import BOOLEAN, DOUBLE, Value, derived
 
 _MIRRORED = {"=": "=", "<>": "<>", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
@@ -42,9 +42,22 @@ def pair(
         raise AdqlError(at, "geometries are compared by CONTAINS, INTERSECTS or DISTANCE")
     if left.kind != right.kind and "null" not in (left.kind, right.kind):
         raise AdqlError(at, f"cannot compare {described(left)} with {described(right)}")
+    if left.column.type == "BIGINT" and _beyond_whole(right):
+        left = left.but(written=double(left), column=DOUBLE)
+    if right.column.type == "BIGINT" and _beyond_whole(left):
+        right = right.but(written=double(right), column=DOUBLE)
     if ordered and left.kind == "text":
         left = left.but(written=speech.by_code_point(left.sql))
     return left, right
+
+
+def _beyond_whole(other: Value) -> bool:
+    """Whether a BIGINT is compared with this as doubles are; some databases would do so exactly."""
+    number = other.number
+    return other.kind == "number" and not is_integer(other) and (number is None or abs(number) >= _EXACT)
+
+
+_EXACT = 2.0**53
 
 
 def _adapted(value: Value, other: Value, speech: Speech) -> Value:

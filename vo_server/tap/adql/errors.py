@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from datamodel.errors import UsageError
 
+_LONGEST = 1000
+"""Characters of a message, whatever it quotes."""
+
 
 class Position(NamedTuple):
     """A place in the text of a query; both count from one."""
@@ -24,6 +27,7 @@ class AdqlError(UsageError):
     """
 
     def __init__(self, at: Position, message: str) -> None:
-        super().__init__(f"line {at.line}, column {at.column}: {message}")
+        shown = message if len(message) <= _LONGEST else f"{message[:_LONGEST]} ..."
+        super().__init__(f"line {at.line}, column {at.column}: {shown}")
         self.line = at.line
         self.column = at.column

@@ -74,7 +74,7 @@ def _power(speech: Speech, x: Sql, y: Sql) -> Sql:
     bounded = speech.lesser(speech.greater(y, real(-_HUGE)), real(_HUGE))
     exponent = bounded * call("ln", call("nullif", call("abs", x), real(0.0)))
     return sql.case(
-        (sql.any_of(no_number, exponent > _LARGEST_EXPONENT), _REAL_NULL),
+        (sql.any_of(y.is_null(), no_number, exponent > _LARGEST_EXPONENT), _REAL_NULL),
         (exponent < _SMALLEST_EXPONENT, real(0.0)),
         otherwise=call("power", x, y),
     )
@@ -85,7 +85,8 @@ _REAL_NULL = sql.cast(sql.NULL, "DOUBLE PRECISION")
 
 def _remainder(speech: Speech, x: Sql, y: Sql) -> Sql:
     divisor = call("nullif", y, real(0.0))
-    return x - divisor * call("trunc", x / divisor)
+    quotient = speech.checked(speech.computed("/", x, divisor), "DOUBLE")
+    return x - divisor * call("trunc", quotient)
 
 
 def _round(speech: Speech, x: Sql) -> Sql:
@@ -171,7 +172,7 @@ FUNCTIONS: dict[str, Function] = {
     "EXP": Function("number", _exp, _plain, 2),
     "LOG": Function("number", lambda s, x: call("ln", _above(s, x, 0.0)), _plain),
     "LOG10": Function("number", lambda s, x: call("log10", _above(s, x, 0.0)), _plain),
-    "POWER": Function("number", _power, _raised_unit, 6),
+    "POWER": Function("number", _power, _raised_unit, 7),
     "PI": Function("number", _named("pi"), _plain),
     "RAND": Function("number", _random, _plain),
     "DEGREES": Function(

@@ -1,6 +1,7 @@
 """What are the columns of a result called?"""
 
 import re
+from collections.abc import Set
 
 from datamodel.columns import Column
 from vo_server.tap.adql.values import Value
@@ -21,10 +22,11 @@ def named_columns(items: list[tuple[Value, str | None]]) -> tuple[Column, ...]:
     """
     taken = {name.lower() for _, name in items if name}
     seen: set[str] = set()
+    numbers: dict[str, int] = {}
     columns = []
     for place, (value, alias) in enumerate(items, 1):
         name = alias or _suggested(value, place)
-        name = _unique(name, seen if alias else seen | taken)
+        name = _unique(name, seen if alias else seen | taken, numbers)
         seen.add(name.lower())
         columns.append(value.column if value.column.name == name else value.column.named(name))
     return tuple(columns)
@@ -50,10 +52,13 @@ def _called(value: Value) -> list[str]:
     return [function, column] if isinstance(column, str) and _WORDS.fullmatch(function) else []
 
 
-def _unique(name: str, seen: set[str]) -> str:
-    if name.lower() not in seen:
+def _unique(name: str, taken: Set[str], numbers: dict[str, int]) -> str:
+    """A name, with the next free number where it is taken; `numbers` are those used last."""
+    lower = name.lower()
+    if lower not in taken:
         return name
-    number = 2
-    while f"{name}_{number}".lower() in seen:
+    number = numbers.get(lower, 1) + 1
+    while f"{lower}_{number}" in taken:
         number += 1
+    numbers[lower] = number
     return f"{name}_{number}"

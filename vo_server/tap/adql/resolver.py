@@ -88,8 +88,8 @@ class Resolver:
         value = self.value(node.value)
         functions.require("number", "-", [value])
         number = value.constant[0] if value.constant else None
-        if number is not None:
-            return literal(node.at, -number)
+        if value.constant:
+            return literal(node.at, None if number is None else -number)
         made, kind = unsigned(value, self.speech)
         return derived(node.at, -made, replace(value.column, name="", type=kind), "-", [value])
 
@@ -181,7 +181,11 @@ class Resolver:
             pair(node.at, value, answer.sample, self.speech)
             found = sql.among_rows(value.sql, answer.text)
             return condition(node.at, found, "IN", [value], node.negated).but(key=object())
-        choices = [pair(c.at, value, c, self.speech)[1] for c in map(self.value, node.choices)]
+        pairs = [pair(c.at, value, c, self.speech) for c in map(self.value, node.choices)]
+        choices = [choice for _, choice in pairs]
+        as_double = next((left for left, _ in pairs if left.sql is not value.sql), None)
+        if as_double is not None:
+            value, choices = as_double, [pair(c.at, as_double, c, self.speech)[1] for c in choices]
         found = sql.among(value.sql, [c.sql for c in choices])
         if all(c.constant for c in choices):
             constants = tuple(c.constant[0] for c in choices)

@@ -1,6 +1,6 @@
 """What does a query mean: which SELECT statement, with which described columns?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count
@@ -21,6 +21,9 @@ from vo_server.tap.adql.scope import Relation, Scope
 from vo_server.tap.adql.types import common_type
 from vo_server.tap.adql.udf import Udfs
 from vo_server.tap.adql.values import Value
+
+MAX_COLUMNS = 1600
+"""Most columns of a query, and terms of its order and grouping; PostgreSQL has room for 1664 all together."""
 
 _DEEP = 2
 """Queries around one that is moved to WITH, so that the parser of SQLite can read what is left."""
@@ -150,6 +153,7 @@ class Statements:
         return self._select(select, tree.Query(select.at, select), parent)
 
     def _select(self, select: tree.Select, query: tree.Query, parent: Scope | None) -> Answer:
+        _check_count(query.at, query.order, "terms in one ORDER BY")
         relation = self.relations.relation(select.source, parent)
         scope = Scope(relation, parent, reaches_out=relation.reaches_out)
         where = self._where(select, scope)
@@ -198,6 +202,7 @@ class Statements:
         )
 
     def _grouped(self, select: tree.Select, scope: Scope) -> list[Value]:
+        _check_count(select.at, select.group, "terms in one GROUP BY")
         resolver = Resolver(scope, self.answer, self.speech, self.udfs, "GROUP BY")
         group = [resolver.value(g) for g in select.group]
         for value in group:
@@ -294,11 +299,17 @@ def _items(select: tree.Select, scope: Scope, resolver: Resolver) -> list[tuple[
     items: list[tuple[Value, str | None]] = []
     for node in select.items:
         if isinstance(node, tree.Star):
-            starred = [v.but(at=node.at) for v in scope.star(node)]
+            starred = [v.moved(node.at) for v in scope.star(node)]
             items += [(v.but(loose=frozenset()) if v.key in scope.grouped else v, None) for v in starred]
         elif isinstance(node, tree.Item):
             items.append((resolver.value(node.value), node.alias.text if node.alias else None))
+        _check_count(node.at, items, "columns in one SELECT")
     return items
+
+
+def _check_count(at: Position, terms: Sequence[object], what: str) -> None:
+    if len(terms) > MAX_COLUMNS:
+        raise AdqlError(at, f"more than {MAX_COLUMNS} {what}")
 
 
 def _order_value(

@@ -79,7 +79,7 @@ def translate(
     statements = Statements(catalogue, caller, speech, udfs)
     answer = statements.top(query, most)
     if query.depth > bounds.SHALLOW:
-        bounds.check(answer.text, query.at)
+        bounds.check(answer.text, query.at, speech.stack)
     tables = tuple(statements.relations.used.values())
     scan = _is_scan(query) and all(catalogue.written(t, caller, speech).stored for t in tables)
     return Translated(answer.text, answer.columns, answer.top, tables, scan)

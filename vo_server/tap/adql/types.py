@@ -125,10 +125,13 @@ def described(value: Value) -> str:
     return f"{'the' if name else 'a'} {value.kind}{name}"
 
 
+_LONGEST_UNIT = 200
+
+
 @lru_cache(maxsize=1024)
 def product_unit(left: str | None, right: str | None, operator: str) -> str | None:
     """The unit of a product or quotient; None where one of them is unknown."""
-    if not left or not right:
+    if not left or not right or len(left) + len(right) > _LONGEST_UNIT:
         return None
     try:
         a, b = units.Unit(left, format="vounit"), units.Unit(right, format="vounit")
@@ -160,6 +163,8 @@ def conversion(at: Position, unit: str | None, wanted: str) -> float:
     """
     if not unit:
         raise AdqlError(at, "IN_UNIT needs a value with a unit; this one has none or an unknown one")
+    if len(wanted) > _LONGEST_UNIT:
+        raise AdqlError(at, f"a unit has at most {_LONGEST_UNIT} characters, this one {len(wanted)}")
     try:
         return float(units.Unit(unit, format="vounit").to(units.Unit(wanted, format="vounit")))
     except units.UnitConversionError:
