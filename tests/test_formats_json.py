@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -68,12 +69,12 @@ ROW = st.tuples(
 
 
 @given(st.lists(ROW, max_size=9), st.integers(1, 9))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_goes_out_is_what_comes_in(rows, step):
     read = loaded(answer(COLUMNS, *[rows[i : i + step] for i in range(0, len(rows), step)]))
     assert len(read["data"]) == len(rows)
     for came, went in zip(read["data"], rows, strict=True):
-        assert came[4] is went[4] is None or math.isclose(came[4], went[4], rel_tol=1e-7)
+        assert came[4] is went[4] is None or np.float32(came[4]) == np.float32(went[4])
         assert came[:4] + came[5:] == list(went[:4] + went[5:])
 
 

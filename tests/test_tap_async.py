@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import pyvo
@@ -20,6 +21,7 @@ from werkzeug.serving import make_server
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
+from datamodel.errors import ArchiveError
 from processing.classes import TABLES
 from vo_server.app import JOBS, create_app
 from vo_server.tap.adql.parser import parse as parse_adql
@@ -173,6 +175,23 @@ def test_a_slow_job_is_in_the_log_of_slow_queries(
         pass
     (told,) = [message for message in caplog.messages if message.startswith("slow query")]
     assert re.match(r"slow query of address 192\.0\.2\.7: \d+\.\d s, 4 rows\n {4}\| SELECT TOP 4", told)
+
+
+@pytest.mark.parametrize("format", ["votable/td", "csv", "fits"])
+def test_an_answer_that_cannot_be_written_is_an_error_in_any_format(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
+) -> None:
+    """A VOTable can tell of a failure inside, but the job has to say so."""
+    archive.prepare(TABLES)
+    update_tap_schema(archive, tables(archive.config))
+    asked = (("LANG", "ADQL"), ("QUERY", QUERY), ("RESPONSEFORMAT", format))
+    (output,) = work(Task(archive, ANONYMOUS, "A", asked, tmp_path, 60, lambda: False))
+    failing = Mock(side_effect=ArchiveError("a text is longer than its arraysize says"))
+    for place in ("tabledata.encode", "text.cells", "fits._narrowed"):
+        monkeypatch.setattr(f"vo_server.formats.{place}", failing)
+    with pytest.raises(ArchiveError, match="longer than its arraysize"):
+        list(output.chunks)
+    assert archive.database.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
 def test_scripts_of_other_sites_do_not_see_the_jobs_of_an_address(url: str) -> None:

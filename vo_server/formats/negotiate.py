@@ -57,7 +57,9 @@ class Format:
         """Whether values are written as text, of which gzip makes much less."""
         return self.serialization in ("tabledata", "csv", "tsv", "json")
 
-    def write(self, rows: Rows, *, spool_bytes: int = SPOOL_BYTES, **document: Any) -> Chunks:
+    def write(
+        self, rows: Rows, *, spool_bytes: int = SPOOL_BYTES, strict: bool = False, **document: Any
+    ) -> Chunks:
         """The answer in this format.
 
         Parameters
@@ -66,10 +68,16 @@ class Format:
             The answer.
         spool_bytes
             How large a temporary file may grow, for a format that cannot do without.
+        strict
+            Whether a failure is raised also where the document could tell of it.
         **document
             The attributes of a `Document`; what the format has no place for is left out.
         """
-        options = {**self.options, "most_bytes": spool_bytes} if self.is_late else self.options
+        options = dict(self.options)
+        if self.is_late:
+            options["most_bytes"] = spool_bytes
+        if self.is_votable:
+            options["strict"] = strict
         return self.writer(rows, Document(**document), options)
 
 

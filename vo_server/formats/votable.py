@@ -82,6 +82,7 @@ def write(
     *,
     serialization: str = "binary2",
     version: str = "1.4",
+    strict: bool = False,
     infos: Iterable[Info] = (),
     results_extras: bytes = b"",
     resource_extras: bytes = b"",
@@ -98,6 +99,8 @@ def write(
         ``binary2``, ``tabledata`` or ``binary``.
     version
         ``1.4`` or ``1.5``.
+    strict
+        Whether a failure is raised, and not told in the document.
     infos
         Written after QUERY_STATUS, before the table.
     results_extras
@@ -114,13 +117,14 @@ def write(
 
     Notes
     -----
-    Where `rows` fails after the document has begun, the document still ends well, with QUERY_STATUS ERROR
+    Where `rows` fails after the document has begun, it still ends well unless it is strict, with QUERY_STATUS ERROR
     after the table (DALI 1.1 section 4.4.1). The message of an `ArchiveError` is told; any other failure
     goes into the log under an identifier, and only that is told.
     """
     _known("VOTable serialization", serialization, _SERIALIZATIONS)
     document = Document(infos, results_extras, resource_extras, table_name, description)
-    return Chunks(rows, _document(rows, document, _SERIALIZATIONS[serialization], _start(version)))
+    form, ending = _SERIALIZATIONS[serialization], _Ending(strict)
+    return Chunks(rows, _document(rows, document, form, _start(version), ending))
 
 
 def metadata(
@@ -170,9 +174,8 @@ def _field_ids(columns: tuple[Column, ...]) -> tuple[str, ...]:
 
 
 def _document(
-    rows: Rows, document: Document, form: _Serialization, start: str
+    rows: Rows, document: Document, form: _Serialization, start: str, ending: "_Ending"
 ) -> Generator[bytes, None, None]:
-    ending = _Ending()
     source = ending.watch(pieces(rows))
     first = next(source, None)
     wide = wide_columns(rows.columns, first)
@@ -184,13 +187,23 @@ def _document(
 
 
 class _Ending:
-    """How the rows came to their end; a failure ends them, so that what frames them can end well too."""
+    """How the rows came to their end; a failure ends them, so that what frames them can end well too.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    strict
+        Whether a failure is raised instead.
+    """
+
+    def __init__(self, strict: bool) -> None:
+        self._strict = strict
         self._failure = ""
 
     def watch(self, made: Iterator[T]) -> Iterator[T]:
         """The same things, up to the first that cannot be made."""
+        if self._strict:
+            yield from made
+            return
         try:
             yield from made
         except ArchiveError as told:

@@ -7,7 +7,6 @@ import flask
 import pyarrow as pa
 
 from datamodel.archive import Archive
-from datamodel.columns import Rows
 from datamodel.context import ANONYMOUS
 from vo_server import dali, errors
 from vo_server.dali import Parameters
@@ -28,13 +27,10 @@ def work(task: Task) -> Iterator[Output]:
     asked = parameters.read(Parameters.of(task.parameters), archive.config, task.folder)
     task.progress.plan = plan(parse(asked.text, functions=udfs.offered(archive.config).arities), asked.maxrec)
     rows = query.run_watched(archive, task.caller, task.who, asked, task.cancelled, task.seconds)
-    counted = _Counted(rows.batches, task.progress)
-    rows.batches = counted
-    spool_bytes = archive.config.spool_bytes
-    chunks = asked.format.write(rows, spool_bytes=spool_bytes, **about(archive, asked.text, rows))
-    yield Output(
-        RESULT, asked.format.mime, f"{RESULT}.{asked.format.extension}", _whole(chunks, counted, rows)
-    )
+    rows.batches = _counted(rows.batches, task.progress)
+    told = about(archive, asked.text, rows)
+    chunks = asked.format.write(rows, spool_bytes=archive.config.spool_bytes, strict=True, **told)
+    yield Output(RESULT, asked.format.mime, f"{RESULT}.{asked.format.extension}", chunks)
 
 
 def error(message: str) -> flask.Response:
@@ -57,31 +53,7 @@ CRAFT = Craft(work, rehearse)
 SERVICE = Service(NAME, "/tap/async", uploads.receive, error)
 
 
-class _Counted(Iterator[pa.RecordBatch]):
-    """Batches on their way; a format that can tell of a failure in its document would hide it from the job."""
-
-    def __init__(self, batches: Iterator[pa.RecordBatch], progress: Progress) -> None:
-        self._batches = batches
-        self._progress = progress
-        self.failure: BaseException | None = None
-
-    def __next__(self) -> pa.RecordBatch:
-        try:
-            batch = next(self._batches)
-        except StopIteration:
-            raise
-        except BaseException as failure:
-            self.failure = failure
-            raise
-        self._progress.rows += batch.num_rows
-        return batch
-
-
-def _whole(chunks: Iterator[bytes], counted: _Counted, rows: Rows) -> Iterator[bytes]:
-    """The bytes of an answer; raises at the end where rows are missing from it."""
-    try:
-        yield from chunks
-        if counted.failure is not None:
-            raise counted.failure
-    finally:
-        rows.close()
+def _counted(batches: Iterator[pa.RecordBatch], progress: Progress) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        progress.rows += batch.num_rows
+        yield batch

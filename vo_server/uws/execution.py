@@ -213,9 +213,9 @@ class Execution:
             log.warning("job %s cannot be looked at; trying again", self.job.id, exc_info=True)
 
     def _renew(self) -> None:
-        now = self.progress
+        now, began = self.progress, time.monotonic()  # the lease begins before the database is waited for
         kept = self.holder.renew(self.job, rows=now.rows, bytes=now.bytes, plan=now.plan)
-        self._renewed = time.monotonic()
+        self._renewed = began
         self._take(kept)
 
     def _take(self, now: Job | None) -> None:
