@@ -1,6 +1,7 @@
 """How long do reading, understanding and writing a query take, over the valid queries of the validation suite?
 
-Nothing is kept of a query between one time and the next. The reference is sqlparse, which splits the same texts into words and groups them, without any meaning.
+Nothing is kept of a query between one time and the next. The reference is sqlparse, which splits the same texts into
+words and groups them, without any meaning.
 """
 
 import argparse
