@@ -75,7 +75,7 @@ class Coverage:
         """
         there, order = self._there, COVERAGE_ORDER
         while np.count_nonzero(_starts(there)) * _LEAST_CHARACTERS > COVERAGE_CHARACTERS:
-            there, order = there.reshape(-1, 4).any(axis=1), order - 1
+            there, order = np.logical_or.reduce(there.reshape(-1, 4), axis=1), order - 1
         ranges = _ranges(there)
         if not len(ranges):
             return ""

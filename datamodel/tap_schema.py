@@ -160,6 +160,8 @@ _written = sa.Table("tap_schema_written", metadata, sa.Column("at", Timestamp(),
 _EARLIER_STATE = sa.Table("tap_schema_state", sa.MetaData())
 """Is there where the tables do not say yet who may see a row."""
 
+_LAST_SCHEMA = 1_000_000
+
 _OWN, _BROUGHT = "archive", "catalogues"
 """Who keeps a row: `write` or `write_catalogues`."""
 
@@ -174,13 +176,19 @@ class Owner:
 
 
 def _seen(name: str, caller: Caller) -> sa.Subquery:
-    """The rows of tables that the caller may know of; a schema is seen if one of its tables is."""
-    table, tables = _SQL[name], _SQL["tables"]
-    columns = [table.c[column.name] for column in COLUMNS[name]]
+    """The rows that the caller may know of; each catalogue has one that tells of its schema, of which one is seen."""
+    table = _SQL[name]
+    seen = sa.select(*(table.c[column.name] for column in COLUMNS[name])).where(visible(table, caller))
     if name == "schemas":
-        some = sa.select(tables.c.schema_name).where(visible(tables, caller))
-        return sa.select(*columns).where(table.c.schema_name.in_(some)).subquery()
-    return sa.select(*columns).where(visible(table, caller)).subquery()
+        other = table.alias()
+        better = (other.c.schema_name == table.c.schema_name) & (_place(other) < _place(table))
+        seen = seen.where(~sa.exists().where(better, visible(other, caller)))
+    return seen.subquery()
+
+
+def _place(schemas: sa.FromClause) -> sa.ColumnElement[int]:
+    """What tells of a schema counts in its order, but more where it says something."""
+    return schemas.c.schema_index + sa.case((schemas.c.description == "", _LAST_SCHEMA), else_=0)
 
 
 TAP_SCHEMA_TABLES: tuple[Table, ...] = tuple(
@@ -251,13 +259,7 @@ def write_catalogues(
     """
     if not sa.inspect(connection).has_table(_state.name):
         return
-    told: list[tuple[Owner, Told]] = []
-    schemas: set[str] = set()
-    for place, (owner, schema) in enumerate(catalogues, 1000):
-        rows = _rows([schema], place)
-        rows["schemas"] = [] if schema.name in schemas else rows["schemas"]
-        schemas.add(schema.name)
-        told.append((owner, rows))
+    told = [(owner, _rows([schema], place)) for place, (owner, schema) in enumerate(catalogues, 1000)]
     _replace(connection, archive, _BROUGHT, told)
 
 

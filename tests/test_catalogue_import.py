@@ -417,6 +417,28 @@ def test_who_may_not_see_a_catalogue_is_told_of_it_nowhere(
                 known(archive).entries[0].described.selectable(caller)
 
 
+def test_what_an_owner_says_of_a_schema_is_told_to_those_who_may_know_of_the_catalogue(
+    archive: Archive,
+) -> None:
+    update_tap_schema(archive, tables(archive.config))
+    for name, level, said in (
+        ("a", MYDB, "The secret plan"),
+        ("b", WORLD, ""),
+        ("c", WORLD, "What all may know"),
+        ("d", WORLD, "Something else"),
+    ):
+        given = Given(f"shared.{name}", level=level, schema_description=said)
+        bring(archive, positions([1.0], [2.0]), given, OWNER, "x")
+    text = "SELECT description FROM tap_schema.schemas WHERE schema_name = 'shared'"
+    for caller, told, names in (
+        (ANONYMOUS, "What all may know", "bcd"),
+        (archive.caller("A"), "The secret plan", "abcd"),
+    ):
+        assert ask(archive, text, caller) == [{"description": told}]
+        (schema,) = [s for s in tap_schema.read(archive, caller) if s.name == "shared"]
+        assert (schema.description, [t.name for t in schema.tables]) == (told, [f"shared.{n}" for n in names])
+
+
 def test_what_is_told_of_it_is_kept_as_json_alone(archive: Archive) -> None:
     """So that an entry of today can be read when there is more to tell."""
     made = brought(archive, reading(made_up(30, 1)), origin=(("creator", "Me"), ("creator", "You")))
