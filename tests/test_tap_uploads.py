@@ -406,7 +406,7 @@ def test_what_is_no_table_is_told(data: bytes, told: str, ask: Callable[..., tup
     assert told in message
     assert len(message) < 500
     assert "/tmp" not in message
-    assert "part-0000" not in message
+    assert "part-" not in message
     assert "root:" not in message
 
 

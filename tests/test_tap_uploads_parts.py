@@ -83,6 +83,24 @@ def test_parts_of_several_requests_add_up_and_the_later_wins(tmp_path: Path) -> 
     assert {p.name: p.path.read_bytes() for p in parts.values()} == {"a": b"second", "b": b"b"}
 
 
+def test_two_requests_at_once_do_not_mix_their_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second begins and ends while the first is being written."""
+    others = [body(('name="b"; filename="b"', b"of the second"))]
+    copy = upload_parts.shutil.copyfileobj
+
+    def copy_late(*given: object) -> None:
+        if others:
+            received(others.pop(), tmp_path)
+        copy(*given)
+
+    monkeypatch.setattr(upload_parts.shutil, "copyfileobj", copy_late)
+    parts = received(body(('name="a"; filename="a"', b"of the first")), tmp_path)
+    assert {name: part.path.read_bytes() for name, part in parts.items()} == {
+        "a": b"of the first",
+        "b": b"of the second",
+    }
+
+
 def test_a_part_whose_storing_was_cut_short_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "part-0000.data").write_bytes(b"half")
     assert stored(tmp_path) == {}

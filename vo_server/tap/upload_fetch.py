@@ -250,7 +250,8 @@ def allowed(address: Address, networks: tuple[Network, ...]) -> bool:
         return allowed(inner, networks)
     if any(address in network for network in networks if network.version == address.version):
         return True
-    return address.is_global and not address.is_multicast and not address.is_reserved
+    of_a_site = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return address.is_global and not (address.is_multicast or address.is_reserved or of_a_site)
 
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")

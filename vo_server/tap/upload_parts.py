@@ -23,6 +23,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from datamodel.clock import new_object_id
 from datamodel.config import Config
 from datamodel.errors import UsageError
 
@@ -221,9 +222,8 @@ def _tables_among(fields: list[tuple[str, bytes]]) -> frozenset[str]:
 
 
 def _store(folder: Path, name: str, file: FileStorage) -> None:
-    """Write the bytes, and then, at once, what tells of them."""
-    number = len(list(folder.glob("part-*.json")))
-    path = folder / f"part-{number:04d}.data"
+    """Write the bytes, and then, at once, what tells of them; other requests may be writing here, too."""
+    path = folder / f"part-{new_object_id()}.data"
     with path.open("wb") as out:
         shutil.copyfileobj(file.stream, out, _READ_BYTES)
     told = {"name": name, "content_type": file.mimetype or "", "filename": file.filename or ""}
