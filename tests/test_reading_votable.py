@@ -101,7 +101,11 @@ def read(content, **options):
 
 def seen(value, column, form):
     """What of a value a serialization can tell: an empty cell is NULL, and so is a point without a number."""
-    is_nowhere = column.type in ("POINT", "CIRCLE") and value is not None and np.isnan(value).all()
+    is_nowhere = (
+        column.type in ("POINT", "CIRCLE", "COMPLEX", "DOUBLECOMPLEX")
+        and value is not None
+        and np.isnan(value).all()
+    )
     return None if form == "tabledata" and (value in ("", []) or is_nowhere) else value
 
 

@@ -23,8 +23,8 @@ def encode(batch: pa.RecordBatch, columns: tuple[Column, ...]) -> bytes:
     """The rows of a batch as ``<TR>`` elements in UTF-8.
 
     NULL is an empty cell, which VOTable 1.3 and later allow for every datatype, so that no integer has to
-    be set aside to mean NULL; a NULL text and an empty one look the same here, unlike in BINARY2. A point or
-    circle that is NULL is all NaN, for validators and some clients count the numbers of each.
+    be set aside to mean NULL; a NULL text and an empty one look the same here, unlike in BINARY2. A point, circle or
+    complex number that is NULL is all NaN, for validators and some clients count the numbers of each.
     """
     made = zip(cells(batch, columns, escaped), columns, strict=True)
     row = [_counted(texts, column) if texts.null_count else texts for texts, column in made]
@@ -32,9 +32,15 @@ def encode(batch: pa.RecordBatch, columns: tuple[Column, ...]) -> bytes:
 
 
 def _counted(texts: pa.Array, column: Column) -> pa.Array:
-    if column.datatype.kind != "geometry" or not column.extent.fixed:
-        return texts
-    return pc.fill_null(texts, " ".join(["NaN"] * (column.extent.most or 0)))
+    numbers = numbers_of(column)
+    return pc.fill_null(texts, " ".join(["NaN"] * numbers)) if numbers else texts
+
+
+def numbers_of(column: Column) -> int:
+    """How many numbers each point, circle or complex number has that a cell of the column holds; 0 for others."""
+    if column.datatype.kind == "geometry":
+        return (column.extent.most or 0) if column.extent.fixed else 0
+    return column.datatype.parts if column.datatype.parts > 1 and column.votable_arraysize is None else 0
 
 
 def escaped(array: pa.Array) -> pa.Array:

@@ -14,6 +14,7 @@ from datamodel.columns import Column
 from vo_server.formats.batches import flat_list
 from vo_server.formats.reading.fields import Field
 from vo_server.formats.reading.table import refuse
+from vo_server.formats.tabledata import numbers_of
 
 _UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError)
 _NOTHING = pa.scalar(None, pa.string())
@@ -28,7 +29,7 @@ _TRUTHS: dict[str, bool | None] = {
 def parsed(texts: pa.StringArray, field: Field) -> pa.Array:
     """Cells of TABLEDATA as the column's values (VOTable 1.4 section 6): an empty cell is NULL.
 
-    So is a point or circle whose numbers are all NaN, as some write NULL where there must be so many numbers.
+    So is a point, circle or complex number that is all NaN, as some write NULL where there must be so many numbers.
 
     Parameters
     ----------
@@ -49,7 +50,7 @@ def parsed(texts: pa.StringArray, field: Field) -> pa.Array:
     nothing = pc.equal(trimmed, "")
     if field.null is not None:
         nothing = pc.or_(nothing, pc.equal(trimmed, field.null.strip()))
-    if column.datatype.kind == "geometry" and column.extent.fixed:
+    if numbers_of(column):
         nothing = pc.or_(nothing, pc.match_substring_regex(trimmed, "^NaN(?:\\s+NaN)*$"))
     if column.datatype.votable in ("char", "unicodeChar") and column.datatype.kind == "array":
         return _texts(pc.if_else(pc.equal(texts, ""), _NOTHING, texts), column)
