@@ -3,7 +3,7 @@
 import io
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from urllib.parse import quote
@@ -106,9 +106,9 @@ HEADERS = (
 
 
 @pytest.fixture(scope="module")
-def complete(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+def complete(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """A complete archive without objects; queries wait for no turn, jobs for nobody."""
-    config = Config(archive=tmp_path_factory.mktemp("archive"))
+    config = Config(archive=tmp_path_factory.mktemp("archive"), database_url=new_database())
     opened = Archive(replace(config, queue_seconds=0.0))
     opened.prepare(TABLES)
     update_tap_schema(opened, tables(opened.config))

@@ -1,7 +1,7 @@
 """Is any heap of parameters answered within bounds, and never by a failure of the server?"""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -121,9 +121,11 @@ BASE = [("LANG", "ADQL"), ("QUERY", "SELECT TOP 2 table_name FROM tap_schema.tab
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
+def client(
+    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FlaskClient]:
     """A client of an archive without objects, which waits for nobody."""
-    config = Config(archive=tmp_path_factory.mktemp("archive"))
+    config = Config(archive=tmp_path_factory.mktemp("archive"), database_url=new_database())
     opened = Archive(replace(config, queue_seconds=0.0, query_seconds=5.0))
     opened.prepare(TABLES)
     update_tap_schema(opened, tables(opened.config))
