@@ -14,6 +14,7 @@ from datamodel.errors import (
     ForbiddenError,
     MissingInputError,
     NotFoundError,
+    OutOfRangeError,
     QueryTimeoutError,
     RecipeError,
     UsageError,
@@ -23,6 +24,7 @@ log = logging.getLogger("vo_server")
 
 STATUS: dict[type[ArchiveError], int] = {
     UsageError: 400,
+    OutOfRangeError: 400,
     ForbiddenError: 403,
     NotFoundError: 404,
     MissingInputError: 409,
