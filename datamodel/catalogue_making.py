@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from datamodel import crash
 from datamodel.archive import Archive
 from datamodel.arrays import KINDS
 from datamodel.catalogue_order import Sorter
+from datamodel.catalogue_regions import Regions
 from datamodel.catalogue_statistics import ColumnStatistics, Coverage
-from datamodel.catalogues import Entry
+from datamodel.catalogues import ROW, Entry
 from datamodel.healpix import NO_PIXEL
 from datamodel.table_rows import analyse, fill, pixels_of, storable
 
@@ -55,7 +57,7 @@ def make(
     UsageError
         A value is none that the database can hold.
     """
-    seen = _Seen(draft)
+    seen = _Seen(draft, folder)
     rows = _ordered(seen.noted(batches), draft, folder) if draft.point else seen.noted(batches)
     with archive.database.write() as connection:
         draft.sql.create(connection, checkfirst=False)
@@ -65,8 +67,13 @@ def make(
         for place, column in enumerate(draft.columns):
             if column.indexed:
                 sa.Index(f"ix_{draft.sql.name}_{place}", draft.sql.c[column.name]).create(connection)
+    if seen.regions is not None:
+        with archive.database.write() as connection:
+            sa.Index(f"ix_{draft.sql.name}_row", draft.sql.c[ROW]).create(connection)
+        seen.regions.store(archive.database, draft, partial(progress, "outlining"))
     with archive.database.write() as connection:
-        analyse(connection, draft.sql)
+        for table in (draft.sql, *(draft.region_tables if draft.region else ())):
+            analyse(connection, table)
     crash.reach(LOADED)
     return replace(draft, rows=total, **seen.found())
 
@@ -74,7 +81,9 @@ def make(
 class _Seen:
     """What is noted of the rows while they go by."""
 
-    def __init__(self, draft: Entry) -> None:
+    def __init__(self, draft: Entry, folder: Path) -> None:
+        self.regions = Regions(folder) if draft.region else None
+        self._region = draft.region
         self._columns = draft.columns
         self._point = draft.point
         self._names = [column.name for column in draft.columns]
@@ -92,12 +101,19 @@ class _Seen:
             for array, column in zip(stored, self._columns, strict=True):
                 self._statistics[column.name].add(array, ordered=column.datatype.kind not in KINDS)
             self.rows += batch.num_rows
-            yield pa.RecordBatch.from_arrays(stored, names=self._names)
+            made = pa.RecordBatch.from_arrays(stored, names=self._names)
+            if self.regions is not None:
+                made = made.append_column(ROW, self.regions.keys(made.column(self._region)))
+            yield made
 
     def found(self) -> dict[str, Any]:
         """The fields of `Entry` that the rows decide."""
-        told = {name: asdict(each) for name, each in self._statistics.items()}
-        return {"placed": self._placed, "statistics": told, "coverage": self._coverage.moc()}
+        return {
+            "placed": self._placed,
+            "outlined": self.regions.indexed if self.regions else 0,
+            "statistics": {name: asdict(each) for name, each in self._statistics.items()},
+            "coverage": self._coverage.moc(),
+        }
 
     def _pixels(self, stored: list[pa.Array]) -> pa.Array:
         assert self._point is not None
@@ -110,14 +126,18 @@ class _Seen:
 
 
 def _ordered(batches: Iterable[pa.RecordBatch], draft: Entry, folder: Path) -> Iterator[pa.RecordBatch]:
-    """The same rows in the order of the sky; the index is the last column."""
+    """The same rows in the order of the sky."""
     key = draft.columns[-1].name
     sorter = Sorter(folder, key)
     for batch in batches:
-        sorter.add(batch.set_column(len(batch.columns) - 1, key, batch.column(key).fill_null(_LAST)))
+        sorter.add(_with(batch, key, batch.column(key).fill_null(_LAST)))
     for batch in sorter.batches():
         pixels = batch.column(key).to_numpy()
-        yield batch.set_column(len(batch.columns) - 1, key, pa.array(pixels, mask=pixels == _LAST))
+        yield _with(batch, key, pa.array(pixels, mask=pixels == _LAST))
+
+
+def _with(batch: pa.RecordBatch, name: str, array: pa.Array) -> pa.RecordBatch:
+    return batch.set_column(batch.schema.get_field_index(name), name, array)
 
 
 def _told(rows: Iterator[pa.RecordBatch], seen: _Seen, progress: Progress) -> Iterator[pa.RecordBatch]:

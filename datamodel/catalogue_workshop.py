@@ -16,7 +16,7 @@ import psycopg2.errorcodes
 import sqlalchemy as sa
 
 from datamodel.archive import Archive
-from datamodel.catalogues import FOLDER, TABLES, entry, retired, sql_name
+from datamodel.catalogues import FOLDER, TABLES, entry, retired, sql_names
 from datamodel.clock import new_object_id
 
 LEAST_GRACE_S = 60.0
@@ -114,7 +114,7 @@ def _clear(archive: Archive, id: str, folder: Path) -> None:
     with archive.database.write() as connection:
         known = (sa.exists().where(table.c.id == id) for table in (entry, retired))
         if not connection.scalar(sa.select(sa.or_(*known))):
-            _drop_table(connection, id)
+            _drop_tables(connection, id)
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -133,7 +133,7 @@ def _remove(archive: Archive, id: str) -> bool:
             patience = _PATIENCE[connection.dialect.name]
             if patience:
                 connection.exec_driver_sql(patience)
-            _drop_table(connection, id)
+            _drop_tables(connection, id)
             connection.execute(sa.delete(retired).where(retired.c.id == id))
     except sa.exc.OperationalError as failure:
         if getattr(failure.orig, "pgcode", None) != psycopg2.errorcodes.LOCK_NOT_AVAILABLE:
@@ -142,6 +142,6 @@ def _remove(archive: Archive, id: str) -> bool:
     return True
 
 
-def _drop_table(connection: sa.Connection, id: str) -> None:
-    table = sa.Table(sql_name(id), sa.MetaData())
-    connection.execute(sa.schema.DropTable(table, if_exists=True))
+def _drop_tables(connection: sa.Connection, id: str) -> None:
+    for name in sql_names(id):
+        connection.execute(sa.schema.DropTable(sa.Table(name, sa.MetaData()), if_exists=True))

@@ -19,11 +19,12 @@ import sqlalchemy as sa
 
 from datamodel.archive import Archive
 from datamodel.clock import new_object_id
-from datamodel.columns import Column, PointIndex, Table
+from datamodel.columns import Column, PointIndex, RegionIndex, Table
 from datamodel.context import ANONYMOUS, WORLD, Caller, may_see
 from datamodel.datatypes import Timestamp
 from datamodel.dialect import insert_absent
 from datamodel.errors import NotFoundError, UsageError, nearest
+from datamodel.regions import region_tables
 from datamodel.schema import metadata
 
 POLL_S = 1.0
@@ -31,6 +32,9 @@ POLL_S = 1.0
 
 FOLDER = "catalogues"
 """Below the archive: the file that tells of changes, and the folders of imports under way."""
+
+ROW = "_row"
+"""The column that nobody is told of, which the index of regions refers to."""
 
 entry = sa.Table(
     "catalogue_entry",
@@ -81,6 +85,10 @@ class Entry:
         The position and the index of the sky, if it has positions; the rows lie in the order of the index.
     placed
         How many rows have a place in the sky.
+    region
+        The name of the column whose regions are indexed, if there is one.
+    outlined
+        How many rows have a region of the sky there.
     description, schema_description
         For people.
     origin
@@ -103,6 +111,8 @@ class Entry:
     rows: int = 0
     point: PointIndex | None = None
     placed: int = 0
+    region: str | None = None
+    outlined: int = 0
     description: str = ""
     schema_description: str = ""
     origin: tuple[tuple[str, str], ...] = ()
@@ -124,7 +134,14 @@ class Entry:
     def sql(self) -> sa.Table:
         """The table that its rows are in."""
         columns = [sa.Column(c.name, c.datatype.sql()) for c in self.columns]
+        if self.region is not None:
+            columns.append(sa.Column(ROW, sa.String(20)))
         return sa.Table(sql_name(self.id), sa.MetaData(), *columns)
+
+    @cached_property
+    def region_tables(self) -> tuple[sa.Table, sa.Table]:
+        """The tables of the cells and edges of its regions."""
+        return region_tables(sql_name(self.id), sa.MetaData())
 
     @cached_property
     def described(self) -> Table:
@@ -136,6 +153,7 @@ class Entry:
             partial(_rows_of, self),
             description=self.description,
             point=self.point,
+            region=RegionIndex(self.region, ROW, self.region_tables[0]) if self.region else None,
             origin=self.origin,
             rows=self.rows,
         )
@@ -155,6 +173,11 @@ def _rows_of(catalogue: Entry, caller: Caller) -> sa.FromClause:
 def sql_name(id: str) -> str:
     """The SQL table with the rows of a catalogue."""
     return f"catalogue_{id.replace('-', '')}"
+
+
+def sql_names(id: str) -> tuple[str, ...]:
+    """The SQL tables that a catalogue has, or may have."""
+    return sql_name(id), *(table.name for table in region_tables(sql_name(id), sa.MetaData()))
 
 
 def register(

@@ -143,6 +143,8 @@ def _list(config: Config, parsed: argparse.Namespace) -> int:
 def in_words(made: "Entry") -> str:
     """One line for people."""
     told = f"{made.name}: {made.rows:,} rows, {len(made.columns)} columns"
+    if made.region is not None:
+        told += f"; {made.outlined:,} regions of '{made.region}' are indexed"
     if made.point is None:
         return f"{told}; no position: name its columns by --ra and --dec if it has one"
     nowhere = made.rows - made.placed
@@ -167,6 +169,8 @@ def as_json(made: "Entry") -> dict[str, Any]:
         "made": made.made.isoformat(timespec="seconds"),
         "source": made.source,
         "position": [made.point.ra, made.point.dec] if made.point else None,
+        "region": made.region,
+        "outlined": made.outlined,
         "coverage": made.coverage,
         "origin": [list(item) for item in made.origin],
         "columns": columns,

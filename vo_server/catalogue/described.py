@@ -43,6 +43,9 @@ ORIGIN = (
 )
 """What is kept of the origin of data, under the names of the IVOA note (DataOrigin 1.1 section 5.2)."""
 
+_REGIONS = ("POLYGON", "REGION")
+"""The types of columns whose regions are indexed."""
+
 _DEGREES = (None, "", "deg", "degree", "degrees")
 _ANY_LISTED = 12
 
@@ -112,17 +115,20 @@ def draft(
     point = _position(plain, reading.columns, given, former)
     if point is not None:
         plain = _remembered(legal(columns, taken=(PIXEL.name,)), former)
-    plain = _marked(plain, reading.columns, given, point)
+    plain = tuple(map(_outlining, _marked(plain, reading.columns, given, point)))
     every = (*plain, PIXEL) if point else plain
     if len(every) > MAX_COLUMNS:
         raise UsageError(f"the table has {len(every)} columns, expected {MAX_COLUMNS} at the most")
-    if (privileges := given.level or (former.privileges if former else level)) not in LEVELS:
+    kept = former.privileges if former else level
+    privileges = kept if given.level is None else given.level
+    if privileges not in LEVELS:
         raise UsageError(f"the level is {privileges}, expected one of {', '.join(map(str, LEVELS))}")
     return Entry(
         schema,
         table,
         every,
         point=point,
+        region=next((column.name for column in plain if column.type in _REGIONS), None),
         description=_first(
             given.description,
             told.description if told else None,
@@ -258,6 +264,15 @@ def _marked(
         )
         for column in columns
     )
+
+
+def _outlining(column: Column) -> Column:
+    """The column as one of regions, where its UCD or name says so and its values may be regions."""
+    outline = "pos.outline" in (column.ucd or "").lower().split(";") or column.name == "s_region"
+    type = "REGION" if column.datatype.kind == "text" else {"DOUBLE[]": "POLYGON"}.get(column.type)
+    if not outline or type is None or column.xtype not in (None, "stc-s", "stc"):
+        return column
+    return replace(column, type=type, xtype=None)
 
 
 def _origin(reading: Reading, given: Given, former: Entry | None) -> tuple[tuple[str, str], ...]:
