@@ -278,6 +278,18 @@ def test_a_change_that_was_not_told_is_seen_within_a_second(
     assert [e.name for e in known(archive).entries] == ["test.stars"]
 
 
+def test_a_change_that_cannot_be_told_is_made_all_the_same(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(archive: Archive, version: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(catalogues, "announce", full)
+    made = brought(archive, positions([1.0], [2.0]))
+    with archive.database.read() as connection:
+        assert [each.id for each in catalogues.entries(connection)] == [made.id]
+
+
 def test_a_query_under_way_keeps_the_rows_it_began_with(archive: Archive, clock: Any) -> None:
     ra = np.linspace(0, 359, 40_000)
     old = brought(archive, positions(ra.tolist(), [0.0] * len(ra)))

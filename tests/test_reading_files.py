@@ -306,7 +306,13 @@ def test_text_that_we_write_is_read_as_it_was(write, format, rows):
         ("1\n2.5\n", "DOUBLE", [1.0, 2.5]),
         ("1e3\n-.5\n", "DOUBLE", [1000.0, -0.5]),
         ("007\n1\n", "UNICODE", ["007", "1"]),
-        ("99999999999999999999\n1\n", "DOUBLE", [1e20, 1.0]),
+        ("99999999999999999999\n1\n", "UNICODE", ["99999999999999999999", "1"]),
+        ("9223372036854775807\n", "BIGINT", [2**63 - 1]),
+        ("9223372036854775808\n", "DOUBLE", [2.0**63]),
+        ("9223372036854775809\n", "UNICODE", ["9223372036854775809"]),
+        ("9007199254740993\n0.5\n", "UNICODE", ["9007199254740993", "0.5"]),
+        ("1" * 400 + "\n", "UNICODE", ["1" * 400]),
+        ("100000000000000000000.0\n1\n", "DOUBLE", [1e20, 1.0]),
         ("true\nFALSE\n", "BOOLEAN", [True, False]),
         ("1\n\"\"\n2\n", "UNICODE", ["1", "", "2"]),
         ("2003-02-14T01:02:03Z\n", "TIMESTAMP", ["2003-02-14T01:02:03.000000"]),
@@ -325,10 +331,28 @@ def test_csv_without_datatypes_gets_the_narrowest_that_fits_all(cells, type, val
     assert (reading.columns[0].type, got["x"]) == (type, expected)
 
 
+ECSV = """# %ECSV 1.0
+# ---
+# delimiter: ','
+# datatype: [{name: a, datatype: int64}, {name: b, datatype: string}]
+"""
+
+
 def test_a_later_value_that_does_not_fit_is_named_with_its_line():
-    lines = "a,b\n" + f'1,"{"x" * 50}\ny"\n' * 30_000 + "oops,z\n1,z\n"
-    with pytest.raises(UsageError, match=r"column 'a': expected a whole number .*'oops' in line 60002"):
+    lines = ECSV + "a,b\n" + f'1,"{"x" * 50}\ny"\n' * 30_000 + "oops,z\n1,z\n"
+    with pytest.raises(UsageError, match=r"column 'a': expected a whole number .*'oops' in line 60006"):
         read(lines.encode())
+
+
+def test_what_a_column_of_csv_is_all_its_values_say():
+    rows = [f"1,,7,{'x' * 60},true\n"] * 20_000
+    rows[17_000], rows[18_000] = "2.5,3,seven,y,false\n", "1,4,7,y,\n"
+    reading, got = read(("a,b,c,d,e\n" + "".join(rows)).encode())
+    assert [c.type for c in reading.columns] == ["DOUBLE", "BIGINT", "UNICODE", "UNICODE", "BOOLEAN"]
+    assert (got["a"][17_000], got["b"][18_000], got["c"][17_000], got["e"][18_000]) == (2.5, 4, "seven", None)
+    assert (len(got["a"]), got["b"][:2]) == (20_000, [None, None])
+    with pytest.raises(UsageError, match="more than the 18000 rows"):
+        open_table(io.BytesIO(("a\n" + f"{'1' * 70}\n" * 18_001).encode()), "csv", Limits(rows=18_000))
 
 
 @pytest.mark.parametrize(

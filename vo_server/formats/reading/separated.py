@@ -1,15 +1,14 @@
 """How is text with commas, tabs or spaces between its values read? (CSV, TSV, ECSV)
 
-pyarrow takes the text apart and gives every value as text; what a column is, is told by the header of ECSV,
-or guessed from the whole first block: the narrowest datatype that all its values are. What comes
-later and does not fit is an error that names the line.
+pyarrow takes the text apart and gives every value as text; what a column is, is told by the header of ECSV, where
+a value that does not fit is an error that names its line, or is guessed: the narrowest datatype that all its
+values are, for which a text longer than a block is read twice.
 """
 
 import csv as lines_of
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -22,7 +21,7 @@ from vo_server.formats.reading import ecsv as ecsv_header
 from vo_server.formats.reading.fields import Field
 from vo_server.formats.reading.limits import Limits
 from vo_server.formats.reading.source import Readable, Source
-from vo_server.formats.reading.table import Reading, counted, described
+from vo_server.formats.reading.table import Reading, check_rows, counted, described
 from vo_server.formats.reading.texts import parsed
 
 _BLOCK = 1 << 20
@@ -77,11 +76,13 @@ def _read(
         raise UsageError("the columns of the ECSV header are not those of the line of names")
     checked = [c.name for c in described([Column(n, "UNICODE") for n in names], limits)]
     blocks = _blocks(source, dialect, checked, skipped)
-    first = next(blocks, None)
-    fields = fields or [_guessed(n, first, i) for i, n in enumerate(checked)]
+    if not fields:
+        kinds, held = _kinds(blocks, len(checked), limits)
+        fields = [Field(Column(name, kind)) for name, kind in zip(checked, kinds, strict=True)]
+        blocks = iter(held) if held is not None else _blocks(source, dialect, checked, skipped)
     columns = described([f.column for f in fields], limits)
     rows = _Rows(source, dialect, fields, skipped, limits)
-    return Reading(columns, counted(rows.batches(chain([first] if first else [], blocks)), limits))
+    return Reading(columns, counted(rows.batches(blocks), limits))
 
 
 def _names(head: bytes, dialect: _Dialect, comments: int) -> tuple[list[str], int]:
@@ -162,29 +163,63 @@ class _Stream:
         return False
 
 
-_GUESSES = (
-    ("BOOLEAN", r"(?i)true|false"),
-    ("BIGINT", r"[+-]?(?:0|[1-9][0-9]{0,18})"),
-    ("DOUBLE", r"(?i)[+-]?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)"),
-    ("TIMESTAMP", r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?Z?"),
-)
-"""Datatypes and what their values look like, the first that fits all of a block; a zero in front is of a code."""
+_GUESSES = {
+    "BOOLEAN": ("BOOLEAN", r"(?i)true|false"),
+    "SMALL": ("BIGINT", r"[+-]?(?:0|[1-9][0-9]{0,14})"),
+    "BIGINT": ("BIGINT", r"[+-]?(?:0|[1-9][0-9]{0,18})"),
+    "DOUBLE": (
+        "DOUBLE",
+        r"(?i)[+-]?(?:(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf|infinity)",
+    ),
+    "TIMESTAMP": (
+        "TIMESTAMP",
+        r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?Z?",
+    ),
+    "TEXT": ("UNICODE", r"(?s).*"),
+}
+"""Datatypes and what their values look like, the first that fits all; a zero in front is of a code."""
+
+_WIDER = {"SMALL": ("SMALL", "BIGINT", "DOUBLE")}
+"""What also holds the values of a datatype, exactly."""
+
+_LONG, _LONGEST = "^[+-]?[0-9]{16,}$", 300
+"""Whole numbers that a double may not be able to tell apart."""
 
 
-def _guessed(name: str, first: pa.RecordBatch | None, place: int) -> Field:
-    texts = first.column(place) if first is not None else pa.array([], pa.string())
-    given = pc.utf8_trim_whitespace(texts.drop_null())
-    for kind, pattern in _GUESSES:
-        fits = pc.all(pc.match_substring_regex(given, f"^(?:{pattern})$")).as_py()
-        if len(given) and fits and _all_parse(given, Field(Column(name, kind))):
-            return Field(Column(name, kind))
-    return Field(Column(name, "UNICODE"))
+def _kinds(
+    blocks: Iterator[pa.RecordBatch], columns: int, limits: Limits
+) -> tuple[list[str], list[pa.RecordBatch] | None]:
+    """The datatypes of all columns; and all the blocks, if there is only one."""
+    kinds = [""] * columns
+    held: list[pa.RecordBatch] | None = []
+    rows = 0
+    for block in blocks:
+        rows += block.num_rows
+        check_rows(rows, limits)
+        held = [block] if held == [] else None
+        kinds = [_kind(texts, kind) for texts, kind in zip(block.columns, kinds, strict=True)]
+    return [_GUESSES[kind or "TEXT"][0] for kind in kinds], held
 
 
-def _all_parse(texts: pa.StringArray, field: Field) -> bool:
-    """Whether what looks right also is: in range, and a day that exists."""
+def _kind(texts: pa.StringArray, before: str) -> str:
+    """What a column is with some more values; empty as long as there are none."""
+    given = pc.utf8_trim_whitespace(texts.drop_null()) if before != "TEXT" else ()
+    if not len(given):
+        return before
+    candidates = _WIDER.get(before, (before,)) if before else _GUESSES
+    return next((kind for kind in candidates if _fits(given, kind)), "TEXT")
+
+
+def _fits(given: pa.StringArray, kind: str) -> bool:
+    """Whether what looks right also is: in range, a day that exists, a double that is the number written."""
+    datatype, pattern = _GUESSES[kind]
+    if not pc.all(pc.match_substring_regex(given, f"^(?:{pattern})$")).as_py():
+        return False
+    if kind == "DOUBLE":
+        long = given.filter(pc.match_substring_regex(given, _LONG)).to_pylist()
+        return all(len(text) < _LONGEST and int(float(text)) == int(text) for text in long)
     try:
-        parsed(texts, field)
+        parsed(given, Field(Column("", datatype)))
     except UsageError:
         return False
     return True
