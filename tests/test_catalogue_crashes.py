@@ -21,9 +21,11 @@ from vo_server.uws.worker import CHORES
 
 POINTS = ["catalogue.loaded", "catalogue.registered", "catalogue.done"]
 KILLED = [
-    ("catalogue.loaded", False),
     ("catalogue.registered", False),
-    pytest.param("catalogue.done", False, marks=pytest.mark.killing),
+    *(
+        pytest.param(point, False, marks=pytest.mark.killing)
+        for point in ("catalogue.loaded", "catalogue.done")
+    ),
     *(pytest.param(point, True, marks=pytest.mark.killing) for point in POINTS),
 ]
 

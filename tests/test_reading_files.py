@@ -51,7 +51,7 @@ def table_of(*columns, **header):
     return made
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(
@@ -278,7 +278,7 @@ def test_ecsv_of_astropy_is_read_with_all_that_it_says(delimiter):
     assert (reading.name, ("creator", "A. Author") in reading.infos) == ("stars", True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     rows=st.lists(
         st.tuples(st.none() | WORDS, st.none() | SIGNED[64], st.none() | st.floats(allow_nan=False)),

@@ -244,7 +244,7 @@ def test_a_page_of_parquet_that_lies_is_found_out_before_it_is_read(header, told
         read(whole[:at] + header + whole[at + len(header) :])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_a_parquet_file_with_any_bytes_changed_is_read_or_refused(data):
     table = pa.table({"x": list(range(50)), "s": [f"w{i}" for i in range(50)], "l": [[i] for i in range(50)]})
@@ -255,7 +255,7 @@ def test_a_parquet_file_with_any_bytes_changed_is_read_or_refused(data):
         assert read(bytes(whole), "parquet") >= 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.data())
 def test_a_fits_file_with_any_bytes_changed_is_read_or_refused(data):
     whole = bytearray(fits_file())
@@ -271,7 +271,7 @@ VALID = votable(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_a_votable_with_any_bytes_changed_is_read_or_refused(data):
     whole = bytearray(VALID)

@@ -109,7 +109,7 @@ def seen(value, column, form):
     return None if form == "tabledata" and (value in ("", []) or is_nowhere) else value
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(rows=ROWS, form=st.sampled_from(["binary2", "tabledata"]), version=st.sampled_from(votable.VERSIONS))
 def test_every_datatype_comes_back_as_it_was_written(rows, form, version):
     reading, got = read(document(rows, serialization=form, version=version))
@@ -252,7 +252,7 @@ TOKENS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(TOKENS, max_size=12).map("".join))
 def test_cells_are_told_apart_as_by_a_parser_of_xml(rows):
     """Which a comment has to be left to."""
@@ -266,7 +266,7 @@ def test_cells_are_told_apart_as_by_a_parser_of_xml(rows):
     assert outcome(rows) == outcome(f"<!-- -->{rows}")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(st.none() | st.text(st.sampled_from("aé€😀\0 "), max_size=4), max_size=6))
 def test_unicode_of_binary_is_cut_where_it_was(texts):
     columns = (Column("x", "UNICODE"), Column("y", "VARCHAR"))

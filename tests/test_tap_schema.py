@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from astropy.io import votable
 from datamodel import tap_schema as kept
 from datamodel.archive import Archive
 from datamodel.columns import Column, ForeignKey, Table
+from datamodel.config import Config
 from datamodel.context import ANONYMOUS, WORLD
 from datamodel.observatory import Instrument
 from datamodel.session import Session
@@ -32,14 +33,24 @@ REQUIRED = {
 Ask = Callable[[str], list[dict[str, object]]]
 
 
-@pytest.fixture
-def ask(archive: Archive) -> Ask:
-    """Gives the rows of a query over the tables of a complete archive."""
+@pytest.fixture(scope="module")
+def complete(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """An archive with all its tables, told of; for all tests that leave that as it is."""
+    folder = tmp_path_factory.mktemp("complete") / "archive"
+    archive = Archive(Config(archive=folder, database_url=new_database(), project="P"))
     archive.prepare(TABLES)
+    archive.add_account("A", "P")
     tap_schema.update_tap_schema(archive, tap_schema.tables(archive.config))
+    yield archive
+    archive.close()
+
+
+@pytest.fixture(scope="module")
+def ask(complete: Archive) -> Ask:
+    """Gives the rows of a query over the tables of a complete archive."""
 
     def rows(text: str) -> list[dict[str, object]]:
-        answer = query.run(archive, ANONYMOUS, TapQuery(text, 1_000_000, choose("csv")))
+        answer = query.run(complete, ANONYMOUS, TapQuery(text, 1_000_000, choose("csv")))
         return [row for batch in answer.batches for row in batch.to_pylist()]
 
     return rows
@@ -105,7 +116,7 @@ def test_names_can_be_written_into_a_query_as_they_stand(ask: Ask) -> None:
     assert '"min"' in names
 
 
-def test_every_column_is_answered_as_it_is_declared(ask: Ask, archive: Archive) -> None:
+def test_every_column_is_answered_as_it_is_declared(ask: Ask, complete: Archive) -> None:
     declared: dict[str, list[dict[str, object]]] = {}
     for row in ask("SELECT * FROM tap_schema.columns ORDER BY column_index"):
         declared.setdefault(str(row["table_name"]), []).append(row)
@@ -114,7 +125,7 @@ def test_every_column_is_answered_as_it_is_declared(ask: Ask, archive: Archive) 
         listed = ", ".join(str(c["column_name"]) for c in columns)
         for selected in ("*", listed):
             asked = TapQuery(f"SELECT {selected} FROM {name}", 1, choose("csv"))
-            answer = query.run(archive, ANONYMOUS, asked)
+            answer = query.run(complete, ANONYMOUS, asked)
             answer.close()
             for column, row in zip(answer.columns, columns, strict=True):
                 told = (column.datatype.votable, column.votable_arraysize, column.datatype.xtype)
@@ -123,13 +134,13 @@ def test_every_column_is_answered_as_it_is_declared(ask: Ask, archive: Archive) 
                 assert column.name == str(row["column_name"]).strip('"')
 
 
-def test_words_of_people_are_declared_as_they_are_written(archive: Archive, ask: Ask) -> None:
+def test_words_of_people_are_declared_as_they_are_written(complete: Archive, ask: Ask) -> None:
     """Whatever their alphabet: so a FIELD says what TAP_SCHEMA says, and clients read them."""
     words = "Télescope de Χίος ☉"
-    with Session(archive, archive.caller("A", "P", WORLD)):
+    with Session(complete, complete.caller("A", "P", WORLD)):
         Instrument(name=f"{words} 1", telescope=words).commit()
     said = "SELECT name, telescope, creator FROM archive.instrument"
-    answer = query.run(archive, ANONYMOUS, TapQuery(said, 10, choose("votable")))
+    answer = query.run(complete, ANONYMOUS, TapQuery(said, 10, choose("votable")))
     document = b"".join(choose("votable").write(answer))
     table = votable.parse_single_table(io.BytesIO(document))
     assert [str(table.array[name][0]) for name in ("name", "telescope", "creator")] == [

@@ -45,6 +45,7 @@ _DATATYPES = {
     "complex256": "DOUBLECOMPLEX",
     "string": "UNICODE",
 }
+_NO_COMMENT = re.compile(rb"^[^#\n]", re.MULTILINE)
 _SUBTYPE = re.compile(r"([a-z]+\d*)\s*\[([\d\s,]*(?:null)?)\s*\]")
 
 
@@ -128,15 +129,14 @@ def _comments(stream: Readable, most: int) -> list[str]:
         text += piece
         if len(text) > most + (1 << 14):
             raise UsageError(f"the ECSV header is longer than the {most} bytes that are allowed")
-        lines = text.split(b"\n")
-        end = next((i for i, line in enumerate(lines) if line and not line.startswith(b"#")), None)
+        end = _NO_COMMENT.search(text)
         if end is not None:
-            lines = lines[:end]
             break
     else:
         raise UsageError("the ECSV has no line with the names of the columns")
-    if sum(map(len, lines)) > most:
+    if end.start() > most:
         raise UsageError(f"the ECSV header is longer than the {most} bytes that are allowed")
+    lines = text[: end.start()].split(b"\n")[:-1]
     return [line.decode("utf-8", "replace").rstrip("\r")[1:].removeprefix(" ") for line in lines]
 
 
