@@ -20,10 +20,10 @@ import sqlalchemy as sa
 from bench.databases import present, server
 from bench.timing import Target, verdict
 from datamodel.archive import Archive
-from datamodel.table_rows import fill
 from datamodel.columns import Column
 from datamodel.config import Config
 from datamodel.context import Caller
+from datamodel.table_rows import fill
 from vo_server.catalogue.described import Given
 from vo_server.catalogue.importing import bring
 from vo_server.formats.reading import Reading
