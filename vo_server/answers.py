@@ -39,10 +39,12 @@ def query(
         Its configuration has the bounds.
     run
         Starts the query; it is given what tells whether nobody wants the answer any more.
-    format, name, **document
+    format, name
         As in `stream`.
     about
         What the document says besides, as far as only the answer itself can tell.
+    **document
+        As in `stream`.
 
     Raises
     ------
