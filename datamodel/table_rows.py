@@ -29,6 +29,9 @@ SQLITE_ROWS = 50_000
 _PART_BYTES = 16 << 20
 """Of a transaction that fills a catalogue in SQLite: others who want to write wait for no more than these."""
 
+_VALUES_IN_MEMORY = 300_000
+"""Values that are Python's own at a time."""
+
 _ROWS_AT_ONCE = 16
 _VALUES_AT_ONCE = 2000
 """What one statement inserts into SQLite: several rows cost it little more than one."""
@@ -168,8 +171,9 @@ def _parts(batches: Iterable[pa.RecordBatch]) -> Iterator[list[pa.RecordBatch]]:
 def _insert_sqlite(raw: Any, name: str, batches: Iterable[pa.RecordBatch]) -> int:
     total = 0
     for batch in batches:
-        for start in range(0, batch.num_rows, SQLITE_ROWS):
-            _insert_batch(raw, name, batch.slice(start, SQLITE_ROWS))
+        step = max(1, _VALUES_IN_MEMORY // batch.num_columns)
+        for start in range(0, batch.num_rows, step):
+            _insert_batch(raw, name, batch.slice(start, step))
         total += batch.num_rows
     return total
 

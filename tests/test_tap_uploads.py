@@ -27,6 +27,7 @@ from werkzeug.serving import make_server
 
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.errors import QueryTimeoutError
 from datamodel.observatory import Instrument
 from datamodel.session import Session
 from datamodel.sky import hpx29
@@ -34,6 +35,7 @@ from datamodel.sources import COLUMNS, insert_sources
 from processing.classes import TABLES
 from vo_server.app import create_app
 from vo_server.tap import tap_schema
+from vo_server.tap.uploads import Allowance
 
 ARCSEC = 1 / 3600
 RANDOM = np.random.default_rng(20)
@@ -426,6 +428,19 @@ def test_rows_beyond_the_limit_are_refused_also_of_several_tables_together(
     assert "100 rows" in _error(small(query, t=data[101]))
     assert _answer(small(query, "t,param:t;u,param:u", t=data[50], u=data[50]))["n"] == 50
     assert "100 rows" in _error(small(query, "t,param:t;u,param:u", t=data[50], u=data[51]))
+
+
+@pytest.mark.parametrize(
+    ("cancelled", "seconds", "told"),
+    [(False, 0.0, "stopped at the limit of 0 s"), (True, 60.0, "stopped before its end")],
+)
+def test_loading_ends_when_the_time_is_over_or_nobody_waits(
+    cancelled: bool, seconds: float, told: str
+) -> None:
+    batch = pa.RecordBatch.from_arrays([pa.array([1])], names=["x"])
+    with pytest.raises(QueryTimeoutError, match=told):
+        Allowance(10, lambda: cancelled, seconds).take(batch)
+    assert Allowance(10, lambda: False, 60.0).take(batch) is batch
 
 
 @pytest.mark.parametrize("size", [100_001, 10_000_000])

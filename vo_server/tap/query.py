@@ -86,13 +86,14 @@ def _answer(
     )
     if query.maxrec == 0:
         return Rows(translated.columns, iter(()), overflow=True, tables=translated.tables)
-    allowance = Allowance(archive.config.upload_rows, cancelled)
+    seconds = archive.config.query_seconds if seconds is None else seconds
+    allowance = Allowance(archive.config.upload_rows, cancelled, seconds)
     try:
         rows = archive.database.rows(
             translated.text,
             translated.columns,
             limit=query.maxrec,
-            seconds=archive.config.query_seconds if seconds is None else seconds,
+            seconds=seconds,
             cancelled=cancelled,
             before=partial(uploads.load, uploaded, allowance) if uploaded else None,
             scan=translated.scan and not uploaded,

@@ -4,7 +4,9 @@
 makes an ERROR job: `opened` reads their columns, and `Uploaded.load` their rows, in the transaction of the query.
 """
 
+import math
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -126,13 +128,19 @@ class Allowance:
         Of all tables together, at the most.
     cancelled
         Asked for each batch; true gives it up.
+    seconds
+        From now on, until it is given up.
     taken
         Rows until now.
     """
 
     rows: int
     cancelled: Callable[[], bool]
+    seconds: float = math.inf
     taken: int = 0
+
+    def __post_init__(self) -> None:
+        self._deadline = time.monotonic() + self.seconds
 
     def take(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Count a batch, and give it back."""
@@ -143,6 +151,8 @@ class Allowance:
             )
         if self.cancelled():
             raise QueryTimeoutError("the query was stopped before its end")
+        if time.monotonic() > self._deadline:
+            raise QueryTimeoutError(f"the query was stopped at the limit of {self.seconds:g} s")
         return batch
 
 
