@@ -20,9 +20,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     for line in requests:
         asked = json.loads(line)
         _answer(asked["path"], asked["text"], answers)
-        answers.write(
-            asked["end"].encode()
-        )  # an IPC stream that breaks off looks as if it had come to its end
+        # An IPC stream that breaks off looks as if it had come to its end.
+        answers.write(asked["end"].encode())
         answers.flush()
 
 

@@ -78,7 +78,8 @@ class Readers:
             if self._closed or self._ready:
                 return
         command = [sys.executable, "-m", "datamodel.scan_reader"]
-        self._back(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        self._back(subprocess.Popen(command, **pipes, process_group=0))  # Ctrl-C is for us: it ends when we do
 
     def _back(self, process: "subprocess.Popen[bytes] | None") -> None:
         """A process has nothing to do, or has ended."""

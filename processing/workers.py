@@ -1,5 +1,6 @@
 """The processes that run recipes: spawned, never forked; replaced when one is killed."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -12,8 +13,7 @@ from processing.work import Made, WorkOrder, work
 
 
 def begin() -> None:
-    """What a worker does first: it leaves interrupts to its parent, and ends when its parent has ended."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """What a worker does first: it sees to it that it ends when its parent has ended."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
@@ -44,10 +44,10 @@ class Workers:
             if self._pool is None:
                 self._pool = self._start()
             try:
-                return self._pool.submit(work, order)
+                return _submitted(self._pool, order)
             except BrokenProcessPool:
                 self._pool = self._start()
-                return self._pool.submit(work, order)
+                return _submitted(self._pool, order)
 
     def _start(self) -> ProcessPoolExecutor:
         os.environ["OMP_NUM_THREADS"] = "1"  # children read it when they load their libraries
@@ -60,3 +60,13 @@ class Workers:
             if self._pool is not None:
                 self._pool.shutdown(cancel_futures=True)
                 self._pool = None
+                gc.collect()  # its semaphores are given back now: an interrupted server does not wait for its threads
+
+
+def _submitted(pool: ProcessPoolExecutor, order: WorkOrder) -> "Future[Made]":
+    """Submit to a pool, which may start a process: one that begins with interrupts held back, so deaf to Ctrl-C."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(work, order)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,5 +1,6 @@
 """Do whole tables that a process of its own reads come out as they are, and can that be stopped?"""
 
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,3 +98,8 @@ def test_a_scan_ends_when_its_process_does(database: Database) -> None:
 def test_without_a_process_that_is_ready_the_rows_come_in_the_ordinary_way(database: Database) -> None:
     first, second = _scan(database), _scan(database)
     assert len(_values(second)) == len(_values(first)) == COUNT
+
+
+def test_ctrl_c_does_not_reach_the_process_that_reads(database: Database) -> None:
+    reader = database._readers._ready[0]  # type: ignore[union-attr]  as above
+    assert os.getpgid(reader.pid) != os.getpgrp()

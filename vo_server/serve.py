@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import struct
 from collections.abc import Callable
@@ -122,6 +123,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def _leave(self, worker: Any) -> None:
         """Leave at once when interrupted; threads that write to readers who do not read would stay for long."""
+        for again in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):  # the master passes on what all were sent
+            signal.signal(again, signal.SIG_IGN)
         self._close()
         logging.shutdown()
         os._exit(0)
