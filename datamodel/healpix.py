@@ -11,6 +11,7 @@ from astropy.coordinates import Latitude, Longitude
 from numpy.typing import ArrayLike, NDArray
 
 from datamodel.errors import UsageError
+from datamodel.interleaving import gathered
 from datamodel.membership import depth as depth_inside
 from datamodel.polygons import outline
 from datamodel.shapes import Circle, Point, Polygon, Range, Shape
@@ -137,7 +138,8 @@ def centres(found: Ints, order: int) -> Floats:
     Gorski et al. 2005, section 5.3: a cell's place in its base cell gives its ring and its place on the ring.
     """
     side = 1 << order
-    base, x, y = found >> (2 * order), _even_bits(found, order), _even_bits(found >> 1, order)
+    base, within = found >> (2 * order), found & (side * side - 1)
+    x, y = gathered(within), gathered(within >> 1)
     ring = (_BASE_RING[base] << order) - x - y - 1
     on_ring = np.minimum(np.minimum(ring, 4 * side - ring), side)
     below = np.where(on_ring < side, (on_ring / side) ** 2 / 3.0, 1.0 - np.abs(2.0 - ring / side) * 2.0 / 3.0)
@@ -149,23 +151,6 @@ def centres(found: Ints, order: int) -> Floats:
 
 _BASE_RING = np.repeat([2, 3, 4], 4)
 _BASE_COLUMN = np.array([1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7])
-
-
-def _even_bits(number: Ints, order: int) -> Ints:
-    """Bits 0, 2, 4 ... of the lowest ``2 * order``, moved together."""
-    bits = number & ((1 << (2 * order)) - 1) & 0x5555555555555555
-    for shift, mask in _GATHER:
-        bits = (bits | (bits >> shift)) & mask
-    return bits
-
-
-_GATHER = (
-    (1, 0x3333333333333333),
-    (2, 0x0F0F0F0F0F0F0F0F),
-    (4, 0x00FF00FF00FF00FF),
-    (8, 0x0000FFFF0000FFFF),
-    (16, 0x00000000FFFFFFFF),
-)
 
 
 @cache

@@ -10,6 +10,7 @@ those of its figure 4).
 import math
 
 from datamodel.functions import Function
+from datamodel.interleaving import GATHERING, SPREADING, gathered, spread, written
 
 ORDER = 29
 
@@ -75,7 +76,7 @@ def near_cells(pixel: int, order: int) -> list[int]:
         From `order_near`.
     """
     fine = pixel >> 2 * (ORDER - order - FINE)
-    x, y = _even_bits(fine), _even_bits(fine >> 1)
+    x, y = gathered(fine), gathered(fine >> 1)
     x, y = x & (1 << (order + FINE)) - 1, y & (1 << (order + FINE)) - 1
     face = fine >> 2 * (order + FINE)
     steps_x, steps_y = (_steps(v & (1 << FINE) - 1) for v in (x, y))
@@ -105,49 +106,16 @@ def _cell(face: int, x: int, y: int, order: int) -> int:
         y = side - 1 - y
     if turn & 4:
         x, y = y, x
-    return there << 2 * order | _spread(x) | _spread(y) << 1
-
-
-def _even_bits(number: int) -> int:
-    for shift, mask in _GATHER:
-        number = (number | number >> shift) & mask
-    return number
-
-
-def _spread(number: int) -> int:
-    for shift, mask in _SCATTER:
-        number = (number | number << shift) & mask
-    return number
-
-
-_GATHER = (
-    (0, 0x5555555555555555),
-    (1, 0x3333333333333333),
-    (2, 0x0F0F0F0F0F0F0F0F),
-    (4, 0x00FF00FF00FF00FF),
-    (8, 0x0000FFFF0000FFFF),
-    (16, 0x00000000FFFFFFFF),
-)
-_SCATTER = (
-    (16, 0x0000FFFF0000FFFF),
-    (8, 0x00FF00FF00FF00FF),
-    (4, 0x0F0F0F0F0F0F0F0F),
-    (2, 0x3333333333333333),
-    (1, 0x5555555555555555),
-)
+    return there << 2 * order | spread(x) | spread(y) << 1
 
 
 def _array(rows: tuple[tuple[int, ...], ...]) -> str:
     return "'{" + ",".join("{" + ",".join(map(str, row)) + "}" for row in rows) + "}'"
 
 
-def _bits(name: str, steps: tuple[tuple[int, int], ...], towards: str) -> str:
-    return "".join(f"{name} := ({name} | ({name} {towards} {shift})) & {mask};\n" for shift, mask in steps)
-
-
 _BODY = f"""
-    {_bits("x0", _GATHER, ">>")}
-    {_bits("y0", _GATHER, ">>")}
+    {written("x0", GATHERING)}
+    {written("y0", GATHERING)}
     part := x0 & {2**FINE - 1};
     nx := CASE WHEN part < {MARGIN} THEN -1 WHEN part >= {2**FINE - MARGIN} THEN 1 ELSE 0 END;
     part := y0 & {2**FINE - 1};
@@ -167,8 +135,8 @@ _BODY = f"""
             IF turn & 1 > 0 THEN x := last - x; END IF;
             IF turn & 2 > 0 THEN y := last - y; END IF;
             IF turn & 4 > 0 THEN z := x; x := y; y := z; END IF;
-            {_bits("x", _SCATTER, "<<")}
-            {_bits("y", _SCATTER, "<<")}
+            {written("x", SPREADING)}
+            {written("y", SPREADING)}
             RETURN NEXT ((there::bigint << (2 * cells)) | x | (y << 1)) << (2 * ({ORDER} - cells));
         END LOOP;
     END LOOP;

@@ -6,28 +6,11 @@
 import math
 
 from datamodel.functions import DOUBLE, Function
+from datamodel.interleaving import GATHERING, SPREADING, gathered, spread, written
 from datamodel.rotations import within_turn
 
 ORDER = 29
 _SIDE = 1 << ORDER
-
-_SPREAD = (
-    (16, 0x0000FFFF0000FFFF),
-    (8, 0x00FF00FF00FF00FF),
-    (4, 0x0F0F0F0F0F0F0F0F),
-    (2, 0x3333333333333333),
-    (1, 0x5555555555555555),
-)
-"""Shifts to the left, and masks, that put a 0 before each bit of a number."""
-
-_GATHER = (
-    (1, 0x3333333333333333),
-    (2, 0x0F0F0F0F0F0F0F0F),
-    (4, 0x00FF00FF00FF00FF),
-    (8, 0x0000FFFF0000FFFF),
-    (16, 0x00000000FFFFFFFF),
-)
-"""Shifts to the right, and masks, that take them out again."""
 
 _BASE_RING = (2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4)
 _BASE_COLUMN = (1, 3, 5, 7, 0, 2, 4, 6, 1, 3, 5, 7)
@@ -46,7 +29,7 @@ def pixel(lon: float, lat: float) -> int:
     quarter = within_turn(lon) / 90.0
     z = math.sin(math.radians(lat))
     face, x, y = _on_belt(quarter, z) if abs(z) <= 2.0 / 3.0 else _on_cap(quarter, lat)
-    return (face << 2 * ORDER) + _spread(x) + 2 * _spread(y)
+    return (face << 2 * ORDER) + spread(x) + 2 * spread(y)
 
 
 def _on_belt(quarter: float, z: float) -> tuple[int, int, int]:
@@ -69,19 +52,6 @@ def _on_cap(quarter: float, lat: float) -> tuple[int, int, int]:
     return base + 8, left, right
 
 
-def _spread(number: int) -> int:
-    for shift, mask in _SPREAD:
-        number = (number | number << shift) & mask
-    return number
-
-
-def _gathered(number: int) -> int:
-    number &= _SPREAD[-1][1]
-    for shift, mask in _GATHER:
-        number = (number | number >> shift) & mask
-    return number
-
-
 def middle(order: int, index: int) -> tuple[float, float]:
     """Longitude and latitude, in degrees, of the middle of a NESTED pixel (section 5.3).
 
@@ -94,7 +64,7 @@ def middle(order: int, index: int) -> tuple[float, float]:
     if not 0 <= index < 12 * side * side:
         raise ValueError(index)
     base, within = index >> 2 * order, index & (side * side - 1)
-    x, y = _gathered(within), _gathered(within >> 1)
+    x, y = gathered(within), gathered(within >> 1)
     ring = (_BASE_RING[base] << order) - x - y - 1
     on_ring = min(ring, 4 * side - ring, side)
     below = (on_ring / side) ** 2 / 3.0 if on_ring < side else 1.0 - abs(2.0 - ring / side) * 2.0 / 3.0
@@ -105,10 +75,6 @@ def middle(order: int, index: int) -> tuple[float, float]:
 
 def _part_of_middle(part: int, order: int, index: int) -> float:
     return middle(order, index)[part - 1]
-
-
-def _steps(number: str, sign: str, steps: tuple[tuple[int, int], ...]) -> str:
-    return "".join(f"{number} := ({number} | ({number} {sign} {s})) & {mask};\n" for s, mask in steps)
 
 
 _PIXEL = f"""
@@ -137,7 +103,7 @@ ELSE
     face := face + 8;
   END IF;
 END IF;
-{_steps("x", "<<", _SPREAD)}{_steps("y", "<<", _SPREAD)}RETURN (face << {2 * ORDER}) + x + 2 * y;
+{written("x", SPREADING)}{written("y", SPREADING)}RETURN (face << {2 * ORDER}) + x + 2 * y;
 """
 
 _MIDDLE = f"""
@@ -145,9 +111,9 @@ IF NOT nested BETWEEN 0 AND {ORDER} THEN RETURN NULL; END IF;
 side := 1::bigint << nested::integer;
 IF NOT pixel BETWEEN 0 AND 12 * side * side - 1 THEN RETURN NULL; END IF;
 base := 1 + (pixel >> (2 * nested::integer));
-x := pixel & (side * side - 1) & {_SPREAD[-1][1]};
-y := ((pixel & (side * side - 1)) >> 1) & {_SPREAD[-1][1]};
-{_steps("x", ">>", _GATHER)}{_steps("y", ">>", _GATHER)}
+x := pixel & (side * side - 1);
+y := (pixel & (side * side - 1)) >> 1;
+{written("x", GATHERING)}{written("y", GATHERING)}
 ring := ('{{{",".join(map(str, _BASE_RING))}}}'::bigint[])[base] * side - x - y - 1;
 on_ring := least(ring, 4 * side - ring, side);
 IF part = 1 THEN
