@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datamodel import sql
 from datamodel.columns import RegionIndex
 from datamodel.healpix import ORDER
+from datamodel.near_cells import width
 from datamodel.regions import DEEPEST_CELL
 from datamodel.speech import Speech
 from datamodel.sql import Sql
@@ -37,6 +38,20 @@ class Ranges:
 def ranges_of_shape(shape: Sql, speech: Speech) -> Ranges:
     """The cells of a shape that is a text (`datamodel.shape_measures.spans`)."""
     return Ranges(f"{speech.spans.format(shape=shape.text)} AS vo_k")
+
+
+def ranges_near(pixel: Sql, order: int, speech: Speech) -> Ranges:
+    """The cells near a position.
+
+    Parameters
+    ----------
+    pixel
+        The position's order-29 number.
+    order
+        From `datamodel.near_cells.order_near`.
+    """
+    cells = speech.cells.format(pixel=pixel.text, order=order, last=width(order) - 1)
+    return Ranges(f"{cells} AS vo_k")
 
 
 def ranges_of_region(index: RegionIndex, row: Sql) -> Ranges:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from datamodel import sql
-from datamodel.near_cells import width
 from datamodel.sql import Sql
 
 
@@ -65,8 +64,9 @@ class Speech:
         ``none`` where there is no FULL JOIN.
     careful
         How a statement is written once more that failed because numbers left their range; slower.
-    near
-        Written with ``{value}``, ``{column}``, ``{table}``, ``{pixel}``, ``{order}`` and ``{last}``: see `is_near`.
+    cells
+        Written with ``{pixel}``, ``{order}`` and ``{last}``: the ranges ``lo`` to ``hi`` of the cells that are near
+        a pixel (`datamodel.near_cells`), each of which has the number ``{last}`` beyond its first.
     among
         Written with ``{value}`` and ``{query}``: see `is_among`.
     spans
@@ -101,7 +101,7 @@ class Speech:
     operators: dict[str, str]
     full_join: str
     stack: int
-    near: str
+    cells: str
     among: str
     spans: str
     distance: str = ""
@@ -186,24 +186,6 @@ class Speech:
         form = self.show.get(datatype, "CAST({value} AS TEXT)")
         return Sql(form.format(value=value.text))
 
-    def is_near(self, value: Sql, column: str, table: str, pixel: Sql, order: int) -> Sql:
-        """Whether a row is in a cell near a position, found by an index on the row's order-29 number.
-
-        Parameters
-        ----------
-        value
-            The row's order-29 number.
-        column, table
-            Where it is from: the column's name, and what to select from to see the table's rows once more.
-        pixel
-            The position's order-29 number, from another table.
-        order
-            From `datamodel.near_cells.order_near`.
-        """
-        parts = {"column": sql.name(column), "table": table, "last": width(order) - 1, "order": order}
-        text = self.near.format(value=sql.at_least(value, sql.CONCATENATION), pixel=pixel.text, **parts)
-        return Sql(text, sql.COMPARISON)
-
     def is_among(self, value: Sql, query: str) -> Sql:
         """``value IN (query)``, for a value with an index and a query that needs columns of another table."""
         return Sql(
@@ -280,10 +262,7 @@ SPEECHES: dict[str, Speech] = {
         operators={},
         stack=92,
         full_join="any" if sqlite3.sqlite_version_info >= (3, 39) else "none",
-        near=(
-            "{value} IN (SELECT s.{column} FROM json_each(vo_near_cells({pixel}, {order})) AS k "
-            "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k.value AND k.value + {last})"
-        ),
+        cells="(SELECT value AS lo, value + {last} AS hi FROM json_each(vo_near_cells({pixel}, {order})))",
         among="{value} IN ({query})",
         spans=(
             "(SELECT json_extract(value, '$[0]') AS lo, json_extract(value, '$[1]') AS hi "
@@ -320,10 +299,7 @@ SPEECHES: dict[str, Speech] = {
         operators={},
         full_join="equal",
         stack=10_000,
-        near=(
-            "{value} = ANY (ARRAY(SELECT s.{column} FROM vo_near_cells({pixel}, {order}) AS k "
-            "CROSS JOIN {table} AS s WHERE s.{column} BETWEEN k AND k + {last}))"
-        ),
+        cells="(SELECT k AS lo, k + {last} AS hi FROM vo_near_cells({pixel}, {order}) AS k)",
         among="{value} = ANY (ARRAY({query}))",
         spans="vo_spans({shape})",
     ),

@@ -7,6 +7,7 @@ is the same for all rows; in a join by the cells of each row of the other table.
 import math
 
 from datamodel import point_tests, region_joins, region_tests, sky, sql
+from datamodel.columns import PointIndex
 from datamodel.near_cells import order_near
 from datamodel.own_functions import COMPUTED
 from datamodel.speech import Speech
@@ -191,8 +192,8 @@ def _through_cells(a: Point, b: Point, radius: Value, speech: Speech) -> Sql | N
         source, index = found
         known = indexed(given)
         pixel = known[2] if known else sql.call("vo_pixel", double(given.ra), double(given.dec))
-        table, column = source.searched or (source.text, index.hpx29)
-        return speech.is_near(columns[2], column, table, pixel, order)
+        ranges = region_joins.ranges_near(pixel, order, speech)
+        return _positions_in(ranges, columns[2], source, index, speech)
     return None
 
 
@@ -217,8 +218,14 @@ def _near(searched: Shape, given: Shape, speech: Speech) -> Sql:
     assert found is not None
     assert own is not None
     source, index = found
+    return _positions_in(_ranges(given, speech), own[2], source, index, speech)
+
+
+def _positions_in(
+    ranges: region_joins.Ranges, pixel: Sql, source: Source, index: PointIndex, speech: Speech
+) -> Sql:
     table, column = source.searched or (source.text, index.hpx29)
-    return region_joins.positions_in(_ranges(given, speech), own[2], column, table, speech)
+    return region_joins.positions_in(ranges, pixel, column, table, speech)
 
 
 def _ranges(given: Shape, speech: Speech) -> region_joins.Ranges:
