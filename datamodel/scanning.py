@@ -78,8 +78,9 @@ class Readers:
             if self._closed or self._ready:
                 return
         command = [sys.executable, "-m", "datamodel.scan_reader"]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._back(subprocess.Popen(command, **pipes, process_group=0))  # Ctrl-C is for us: it ends when we do
+        pipe = subprocess.PIPE
+        # In a group of its own, for Ctrl-C is not for it: it ends when we do.
+        self._back(subprocess.Popen(command, stdin=pipe, stdout=pipe, process_group=0))
 
     def _back(self, process: "subprocess.Popen[bytes] | None") -> None:
         """A process has nothing to do, or has ended."""

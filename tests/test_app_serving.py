@@ -49,7 +49,7 @@ def test_two_processes_serve_until_they_are_interrupted(
             assert answer.read() == b"n\r\n3\r\n"
             assert answer.headers.get_all("Server") == ["vo-server/0.1.0"]
     finally:
-        os.killpg(program.pid, signal.SIGINT)  # as Ctrl-C does: the processes that it started are meant as well
+        os.killpg(program.pid, signal.SIGINT)  # as Ctrl-C does, to what it started as well
         _, log = program.communicate(timeout=30)
     assert program.returncode == 0, log
     assert "Traceback" not in log

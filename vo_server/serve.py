@@ -123,7 +123,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def _leave(self, worker: Any) -> None:
         """Leave at once when interrupted; threads that write to readers who do not read would stay for long."""
-        for again in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):  # the master passes on what all were sent
+        for again in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):  # the master sends another
             signal.signal(again, signal.SIG_IGN)
         self._close()
         logging.shutdown()
