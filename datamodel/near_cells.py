@@ -21,6 +21,9 @@ FINE = 5
 MARGIN = 7
 """So many of the parts are wider than the angle, everywhere on the sky: the narrowest cells are 0.6 of a size wide."""
 
+_PARTS, _LOW, _HIGH = (spread(n) for n in (2**FINE - 1, MARGIN, 2**FINE - MARGIN))
+"""Of the spread number of a part: its bits, where the margin ends, and where the other one begins."""
+
 _WIDTHS = 8.0
 WIDEST_DEG = math.degrees(math.sqrt(math.pi / 3.0)) / _WIDTHS
 """The largest angle that some cell is wide enough for."""
@@ -75,20 +78,36 @@ def near_cells(pixel: int, order: int) -> list[int]:
     order
         From `order_near`.
     """
-    fine = pixel >> 2 * (ORDER - order - FINE)
-    x, y = gathered(fine), gathered(fine >> 1)
-    x, y = x & (1 << (order + FINE)) - 1, y & (1 << (order + FINE)) - 1
-    face = fine >> 2 * (order + FINE)
-    steps_x, steps_y = (_steps(v & (1 << FINE) - 1) for v in (x, y))
-    own = x >> FINE, y >> FINE
-    found = (_cell(face, own[0] + dx, own[1] + dy, order) for dx in steps_x for dy in steps_y)
-    return [cell << 2 * (ORDER - order) for cell in found if cell >= 0]
+    shift = 2 * (ORDER - order)
+    cell, part = pixel >> shift, pixel >> shift - 2 * FINE
+    dx, dy = _step(part & _PARTS), _step(part >> 1 & _PARTS)
+    xs = ((1 << 2 * order) - 1) // 3
+    ys = xs << 1
+    x, y = cell & xs, cell & ys
+    base = cell - x - y
+    found = [base | x | y]
+    # The bits of x and y are counted up and down where they lie, between those of the other.
+    beside = (x | ys) + 1 & xs if dx > 0 else x - 1 & xs
+    above = (y | xs) + 1 & ys if dy > 0 else y - 2 & ys
+    if (dx and beside == (0 if dx > 0 else xs)) or (dy and above == (0 if dy > 0 else ys)):
+        found = _across(cell, dx, dy, order)
+    else:
+        found += [base | beside | y] * bool(dx) + [base | x | above] * bool(dy)
+        found += [base | beside | above] * bool(dx and dy)
+    return [each << shift for each in found]
 
 
-def _steps(part: int) -> tuple[int, ...]:
-    if part < MARGIN:
-        return (0, -1)
-    return (0, 1) if part >= (1 << FINE) - MARGIN else (0,)
+def _step(part: int) -> int:
+    """Towards which neighbour a position lies, by the spread number of the part of the cell that it is in."""
+    return (part >= _HIGH) - (part < _LOW)
+
+
+def _across(cell: int, dx: int, dy: int, order: int) -> list[int]:
+    """The cell and its neighbours in a direction, where some of them are beyond the edge of its base cell."""
+    face, x, y = cell >> 2 * order, gathered(cell), gathered(cell >> 1)
+    x, y = x & (1 << order) - 1, y & (1 << order) - 1
+    found = (_cell(face, x + i, y + j, order) for i in {0, dx} for j in {0, dy})
+    return [each for each in found if each >= 0]
 
 
 def _cell(face: int, x: int, y: int, order: int) -> int:
@@ -114,18 +133,42 @@ def _array(rows: tuple[tuple[int, ...], ...]) -> str:
 
 
 _BODY = f"""
+    part := (pixel >> (2 * ({ORDER - FINE} - cells))) & {4**FINE - 1};
+    dx := CASE WHEN part & {_PARTS} < {_LOW} THEN -1 WHEN part & {_PARTS} >= {_HIGH} THEN 1 ELSE 0 END;
+    dy := CASE WHEN part & {2 * _PARTS} < {2 * _LOW} THEN -1 WHEN part & {2 * _PARTS} >= {2 * _HIGH} THEN 1 ELSE 0 END;
+    xs := ((1::bigint << (2 * cells)) - 1) / 3;
+    ys := 2 * xs;
+    x := cell & xs;
+    y := cell & ys;
+    beside := CASE WHEN dx > 0 THEN ((x | ys) + 1) & xs ELSE (x - 1) & xs END;
+    above := CASE WHEN dy > 0 THEN ((y | xs) + 1) & ys ELSE (y - 2) & ys END;
+    IF (dx <> 0 AND beside = CASE WHEN dx > 0 THEN 0 ELSE xs END)
+        OR (dy <> 0 AND above = CASE WHEN dy > 0 THEN 0 ELSE ys END)
+    THEN
+        RETURN QUERY SELECT * FROM vo_cells_across(cell, dx, dy, cells);
+        RETURN;
+    END IF;
+    RETURN NEXT cell << shift;
+    cell := cell - x - y;
+    IF dx <> 0 THEN RETURN NEXT (cell | beside | y) << shift; END IF;
+    IF dy <> 0 THEN RETURN NEXT (cell | x | above) << shift; END IF;
+    IF dx <> 0 AND dy <> 0 THEN RETURN NEXT (cell | beside | above) << shift; END IF;
+"""  # noqa: S608  its values are constants
+
+_DECLARE = f"""
+    shift CONSTANT integer := 2 * ({ORDER} - cells);
+    cell bigint := pixel >> shift;
+    part integer; dx integer; dy integer;
+    x bigint; y bigint; xs bigint; ys bigint; beside bigint; above bigint;
+"""
+
+_ACROSS_BODY = f"""
     {written("x0", GATHERING)}
     {written("y0", GATHERING)}
-    part := x0 & {2**FINE - 1};
-    nx := CASE WHEN part < {MARGIN} THEN -1 WHEN part >= {2**FINE - MARGIN} THEN 1 ELSE 0 END;
-    part := y0 & {2**FINE - 1};
-    ny := CASE WHEN part < {MARGIN} THEN -1 WHEN part >= {2**FINE - MARGIN} THEN 1 ELSE 0 END;
-    x0 := x0 >> {FINE};
-    y0 := y0 >> {FINE};
-    FOR dx IN LEAST(nx, 0) .. GREATEST(nx, 0) LOOP
-        FOR dy IN LEAST(ny, 0) .. GREATEST(ny, 0) LOOP
-            x := x0 + dx;
-            y := y0 + dy;
+    FOR i IN LEAST(dx, 0) .. GREATEST(dx, 0) LOOP
+        FOR j IN LEAST(dy, 0) .. GREATEST(dy, 0) LOOP
+            x := x0 + i;
+            y := y0 + j;
             beyond := 5 + (x > last)::integer - (x < 0)::integer + 3 * ((y > last)::integer - (y < 0)::integer);
             there := faces[beyond][face + 1];
             CONTINUE WHEN there < 0;
@@ -142,15 +185,14 @@ _BODY = f"""
     END LOOP;
 """
 
-_DECLARE = f"""
+_ACROSS_DECLARE = f"""
     faces CONSTANT integer[] := {_array(FACES)};
     turns CONSTANT integer[] := {_array(TURNS)};
     last CONSTANT bigint := (1::bigint << cells) - 1;
-    fine bigint := pixel >> (2 * ({ORDER - FINE} - cells));
-    face integer := fine >> (2 * (cells + {FINE}));
-    x0 bigint := fine & ((1::bigint << (2 * (cells + {FINE}))) - 1);
+    face integer := cell >> (2 * cells);
+    x0 bigint := cell & ((1::bigint << (2 * cells)) - 1);
     y0 bigint := x0 >> 1;
-    nx integer; ny integer; part integer; x bigint; y bigint; z bigint;
+    x bigint; y bigint; z bigint;
     beyond integer; there integer; turn integer;
 """
 
@@ -159,7 +201,11 @@ def _listed(pixel: int, order: int) -> str:
     return f"{near_cells(pixel, order)}"
 
 
+_CELLS = "SETOF bigint ROWS 2"
+_STEPPED = "cell bigint, dx integer, dy integer, cells integer"
+
 FUNCTIONS = (
-    Function("vo_near_cells", "pixel bigint, cells integer", "SETOF bigint ROWS 2", _BODY, _DECLARE, _listed),
+    Function("vo_cells_across", _STEPPED, _CELLS, _ACROSS_BODY, _ACROSS_DECLARE),
+    Function("vo_near_cells", "pixel bigint, cells integer", _CELLS, _BODY, _DECLARE, _listed),
 )
 """The cells as rows, or for SQLite as a list in JSON."""
