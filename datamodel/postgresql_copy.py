@@ -54,6 +54,19 @@ _CASTS: dict[tuple[str, int], tuple[str, int]] = {
 """What the database is asked to cast to: by kind of datatype (of a number, kind of numpy type) and type."""
 
 
+_WIDEST: dict[str, tuple[str, int]] = {
+    "f": ("float8", 701),
+    "i": ("int8", 20),
+    "u": ("int8", 20),
+    "boolean": ("bool", 16),
+    "timestamp": ("timestamp", 1114),
+    "text": ("text", 25),
+    "geometry": ("text", 25),
+    "array": ("text", 25),
+}
+"""The same for a field of the right kind whose type is not known."""
+
+
 def decode(rows: list[bytes], columns: Sequence[Column], types: Sequence[int]) -> pa.RecordBatch:
     """Rows in COPY's binary form, without its header and trailer, as one Arrow batch of the columns' types.
 
@@ -100,6 +113,15 @@ def receivable(columns: Sequence[Column], types: Sequence[int]) -> tuple[list[st
         if cast is None and type_ not in _DIRECT[kind]:
             return None
         wanted.append(cast or ("", type_))
+    return [cast for cast, _ in wanted], [type_ for _, type_ in wanted]
+
+
+def received(columns: Sequence[Column]) -> tuple[list[str], list[int]]:
+    """What each field must be cast to so that `decode` knows it, whatever its type is, and the types then.
+
+    A field must be of its column's kind; the widest type of each kind holds all that the others do.
+    """
+    wanted = [_WIDEST[c.datatype.numpy.kind if c.datatype.kind == "number" else c.datatype.kind] for c in columns]
     return [cast for cast, _ in wanted], [type_ for _, type_ in wanted]
 
 

@@ -1,8 +1,10 @@
 """How does a statement on PostgreSQL give its rows to a reader that may stop at any time?
 
-A thread of its own owns the connection from the first message to the release. It asks what types the answer
-has, receives the answer by COPY or, where a type is not known to be decoded, by a server-side cursor, and
-waits while some batches lie ready. Whoever wants it to stop cancels the statement from outside.
+A thread of its own owns the connection from the first message to the release. It receives the answer by COPY and
+waits while some batches lie ready. A text of ours has its fields cast to types that can be decoded; of any other
+statement the thread asks first what types the answer has, which has the database plan it twice, and where one is
+not known to be decoded it receives the answer by a server-side cursor. Whoever wants it to stop cancels the
+statement from outside.
 """
 
 import threading
@@ -16,7 +18,7 @@ import sqlalchemy as sa
 
 from datamodel.batches import BATCH_ROWS, FIRST_ROWS, next_step, record_batch
 from datamodel.columns import Column
-from datamodel.postgresql_copy import HEADER_BYTES, TRAILER, decode, receivable
+from datamodel.postgresql_copy import HEADER_BYTES, TRAILER, decode, receivable, received
 from datamodel.streaming import Watch, driver_of
 
 _BATCH_BYTES = 5 << 19
@@ -30,7 +32,7 @@ _LONGEST_MS = 2**31 - 1
 
 
 class PostgresqlSource:
-    """A statement on PostgreSQL; see `datamodel.streaming.Source`."""
+    """A statement on PostgreSQL; see `datamodel.streaming.Source`. One without parameters is a text of ours."""
 
     def __init__(
         self,
@@ -121,24 +123,32 @@ class PostgresqlSource:
 
     def _produce(self) -> None:
         with self._raw.cursor() as cursor:
+            if self._parameters is None:
+                self._copy(cursor, self._statement, received(self._columns))
+                return
             statement = cursor.mogrify(self._statement, self._parameters).decode()
             form = receivable(self._columns, self._types(cursor, statement))
             if form is not None:
-                casts, types = form
-                self._copy(cursor, _cast(statement, casts), types)
+                self._copy(cursor, statement, form)
                 return
         with self._raw.cursor("rows") as cursor:
             self._fetch(cursor, statement)
 
+    def _bounded(self) -> str:
+        """What bounds the time of the statement that follows it."""
+        longest = min(_LONGEST_MS, max(1, int(self._watch.seconds * 1000)))
+        return f"SET LOCAL statement_timeout = {longest};"
+
     def _types(self, cursor: Any, statement: str) -> list[int]:
         """The types of the answer, by their numbers; bounds the time of what follows, too."""
-        longest = min(_LONGEST_MS, max(1, int(self._watch.seconds * 1000)))
-        cursor.execute(f"SET LOCAL statement_timeout = {longest}; {_nothing_of(statement)}")
+        cursor.execute(f"{self._bounded()} {_nothing_of(statement)}")
         return [described.type_code for described in cursor.description]
 
-    def _copy(self, cursor: Any, statement: str, types: list[int]) -> None:
+    def _copy(self, cursor: Any, statement: str, form: tuple[list[str], list[int]]) -> None:
+        casts, types = form
         sink = _Sink(lambda rows: self._hand(partial(decode, rows, self._columns, types)))
-        cursor.copy_expert(f"COPY ({statement}) TO STDOUT (FORMAT BINARY)", sink)
+        wanted = _cast(statement, casts)
+        cursor.copy_expert(f"{self._bounded()} COPY ({wanted}) TO STDOUT (FORMAT BINARY)", sink)
         sink.end()
 
     def _fetch(self, cursor: Any, statement: str) -> None:
