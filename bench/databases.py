@@ -26,7 +26,7 @@ TABLE = sa.Table(
     *(sa.Column(c.name, c.datatype.sql()) for c in COLUMNS),
     sa.Column("hpx29", sa.BigInteger),
 )
-FILL_ROWS = 50_000
+FILL_ROWS, COPIED_ROWS = 50_000, 1_000_000
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 
@@ -94,11 +94,12 @@ def _put_sqlite(raw: Any, batch: pa.RecordBatch) -> None:
 
 
 def _put_postgresql(raw: Any, batch: pa.RecordBatch) -> None:
-    text = io.BytesIO()
-    pa.csv.write_csv(batch, text, pa.csv.WriteOptions(include_header=False))
-    text.seek(0)
     with raw.cursor() as cursor:
-        cursor.copy_expert("COPY catalogue FROM STDIN (FORMAT CSV)", text)
+        for start in range(0, batch.num_rows, COPIED_ROWS):
+            text = io.BytesIO()
+            pa.csv.write_csv(batch.slice(start, COPIED_ROWS), text, pa.csv.WriteOptions(include_header=False))
+            text.seek(0)
+            cursor.copy_expert("COPY catalogue FROM STDIN (FORMAT CSV)", text)
     raw.commit()
 
 
