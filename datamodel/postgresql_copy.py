@@ -121,7 +121,9 @@ def received(columns: Sequence[Column]) -> tuple[list[str], list[int]]:
 
     A field must be of its column's kind; the widest type of each kind holds all that the others do.
     """
-    wanted = [_WIDEST[c.datatype.numpy.kind if c.datatype.kind == "number" else c.datatype.kind] for c in columns]
+    wanted = [
+        _WIDEST[c.datatype.numpy.kind if c.datatype.kind == "number" else c.datatype.kind] for c in columns
+    ]
     return [cast for cast, _ in wanted], [type_ for _, type_ in wanted]
 
 
