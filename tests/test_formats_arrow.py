@@ -3,7 +3,6 @@
 import io
 import math
 import xml.etree.ElementTree as ET
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,16 +10,15 @@ import pytest
 from astropy.io.votable import parse_single_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lxml import etree
 
-from datamodel.columns import Column, Rows
+from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
 from datamodel.errors import QueryTimeoutError
+from tests.answers import answer, failing, watched
+from tests.votables import NAMESPACE, assert_valid, needs_schemas
 from vo_server.formats import arrow, parquet
 from vo_server.formats.document import Document
 
-NAMESPACE = {"v": "http://www.ivoa.net/xml/VOTable/v1.3"}
-SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa" / "rec"
 COLUMNS = (
     Column("id", "BIGINT", ucd="meta.id;meta.main", description="Which one"),
     Column("ra", "DOUBLE", unit="deg", ucd="pos.eq.ra"),
@@ -33,17 +31,6 @@ ROWS = [
     (None, math.inf, None, [3.0, 4.0]),
 ]
 WRITERS = {"arrow": arrow.write, "parquet": parquet.write}
-
-
-def answer(columns, *parts, overflow=False):
-    """Rows of the given batches, each a list of tuples."""
-
-    def made():
-        for part in parts:
-            arrays = [pa.array([row[i] for row in part], c.datatype.arrow) for i, c in enumerate(columns)]
-            yield pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
-
-    return Rows(tuple(columns), made(), overflow)
 
 
 def read(kind, content):
@@ -112,13 +99,10 @@ def test_the_votable_describes_the_columns_in_order_and_has_no_rows(kind):
     assert root.find(".//v:TABLE", NAMESPACE).get("name") == "stars"
 
 
-@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the schemas of the IVOA are not here")
+@needs_schemas
 def test_the_votable_in_the_metadata_keeps_to_the_schema():
-    schema = etree.XMLSchema(etree.parse(SCHEMAS / "VOTable-1.4" / "VOTable.xsd"))
     for kind in WRITERS:
-        schema.assertValid(
-            etree.fromstring(votable_in(kind, written(kind, answer(COLUMNS, ROWS, overflow=True))))
-        )
+        assert_valid(votable_in(kind, written(kind, answer(COLUMNS, ROWS, overflow=True))), "1.4")
 
 
 def test_text_beyond_ascii_is_known_in_parquet_however_late_it_comes():
@@ -149,15 +133,9 @@ def test_arrow_tells_of_overflow_with_an_empty_batch_at_the_end(overflow):
 
 @pytest.mark.parametrize("kind", WRITERS)
 def test_a_failure_leaves_no_file_that_could_be_taken_for_whole(kind):
-    def batches():
-        yield pa.RecordBatch.from_pydict({"x": pa.array([1], pa.int32())})
-        raise QueryTimeoutError("too long")
-
-    closed = []
-    chunks = WRITERS[kind](
-        Rows((Column("x", "INTEGER"),), batches(), close=lambda: closed.append(1)), Document()
-    )
-    came = []
+    closed, came = [], []
+    rows = failing(QueryTimeoutError("too long"), [(1,)], close=lambda: closed.append(1))
+    chunks = WRITERS[kind](rows, Document())
     with pytest.raises(QueryTimeoutError):
         came.extend(chunks)
     assert closed == [1]
@@ -169,13 +147,7 @@ def test_a_failure_leaves_no_file_that_could_be_taken_for_whole(kind):
 @pytest.mark.parametrize("kind", WRITERS)
 def test_the_first_bytes_come_before_the_second_batch_is_asked_for(kind):
     asked = []
-
-    def batches():
-        for i in range(3):
-            asked.append(i)
-            yield pa.RecordBatch.from_pydict({"x": pa.array([i], pa.int32())})
-
-    chunks = WRITERS[kind](Rows((Column("x", "INTEGER"),), batches()), Document())
+    chunks = WRITERS[kind](watched(asked), Document())
     assert next(chunks)
     assert len(asked) <= 1
     chunks.close()

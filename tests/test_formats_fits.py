@@ -6,7 +6,6 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from astropy.io import fits as astropy_fits
 from astropy.io.votable import parse_single_table
@@ -14,25 +13,14 @@ from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodel.columns import Column, Rows
+from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
 from datamodel.errors import ArchiveError, QueryTimeoutError, UsageError
+from tests.answers import answer, failing
+from tests.votables import NAMESPACE
 from vo_server.formats import fits
 from vo_server.formats.document import Document
 from vo_server.formats.fits_header import BLOCK_BYTES, card, header
-
-NAMESPACE = {"v": "http://www.ivoa.net/xml/VOTable/v1.3"}
-
-
-def answer(columns, *parts, overflow=False):
-    """Rows of the given batches, each a list of tuples."""
-
-    def made():
-        for part in parts:
-            arrays = [pa.array([row[i] for row in part], c.datatype.arrow) for i, c in enumerate(columns)]
-            yield pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
-
-    return Rows(tuple(columns), made(), overflow)
 
 
 def document(rows, **told):
@@ -226,14 +214,8 @@ def test_overflow_is_told_beside_the_rows(overflow):
 
 def test_a_failure_comes_before_the_first_byte_and_closes_the_rows():
     closed = []
-
-    def batches():
-        yield pa.RecordBatch.from_pydict({"x": pa.array([1], pa.int32())})
-        raise QueryTimeoutError("too long")
-
-    chunks = fits.write(
-        Rows((Column("x", "INTEGER"),), batches(), close=lambda: closed.append(1)), Document()
-    )
+    rows = failing(QueryTimeoutError("too long"), [(1,)], close=lambda: closed.append(1))
+    chunks = fits.write(rows, Document())
     with pytest.raises(QueryTimeoutError):
         next(chunks)
     assert closed == [1]

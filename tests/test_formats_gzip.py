@@ -10,29 +10,14 @@ from astropy.io.votable import parse_single_table
 
 from datamodel.config import Config
 from datamodel.errors import UsageError
-from processing.opening import open_archive
+from tests import answers
 from vo_server import compression
-from vo_server.app import create_app
 from vo_server.formats.gzip import Gzip, whole
 from vo_server.formats.negotiate import OFFERS, choose
-from vo_server.tap.tap_schema import tables, update_tap_schema
 
 QUERY = "SELECT TOP 20 table_name, column_name FROM tap_schema.columns ORDER BY table_name, column_name"
 
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    """An archive without objects; TAP_SCHEMA has rows enough. Which database it is does not matter here."""
-    opened = open_archive(Config(archive=tmp_path_factory.mktemp("formats") / "archive"))
-    update_tap_schema(opened, tables(opened.config))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def client(archive):
-    """Asks the application over it."""
-    return create_app(archive).test_client()
+archive, client = answers.archive, answers.client
 
 
 def asked(client, format, taken="gzip, deflate", method="GET", query=QUERY):

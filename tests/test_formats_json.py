@@ -4,14 +4,14 @@ import json
 import math
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datamodel.columns import Column, Rows
+from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
 from datamodel.errors import QueryTimeoutError
+from tests.answers import answer, failing, watched
 from vo_server.formats.document import Document
 from vo_server.formats.json import write as write_json
 from vo_server.formats.negotiate import choose
@@ -26,17 +26,6 @@ COLUMNS = (
     Column("outline", "POLYGON"),
     Column("words", "UNICODE[]"),
 )
-
-
-def answer(columns, *parts, overflow=False):
-    """Rows of the given batches, each a list of tuples."""
-
-    def made():
-        for part in parts:
-            arrays = [pa.array([row[i] for row in part], c.datatype.arrow) for i, c in enumerate(columns)]
-            yield pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
-
-    return Rows(tuple(columns), made(), overflow)
 
 
 def refuse(constant):
@@ -141,12 +130,8 @@ def test_any_text_survives(text):
 
 
 def test_a_failure_leaves_no_object_that_could_be_taken_for_whole():
-    def batches():
-        yield pa.RecordBatch.from_pydict({"x": pa.array([1], pa.int32())})
-        raise QueryTimeoutError("too long")
-
     closed, came = [], []
-    rows = Rows((Column("x", "INTEGER"),), batches(), close=lambda: closed.append(1))
+    rows = failing(QueryTimeoutError("too long"), [(1,)], close=lambda: closed.append(1))
     with pytest.raises(QueryTimeoutError):
         came.extend(write_json(rows, Document()))
     assert closed == [1]
@@ -156,13 +141,7 @@ def test_a_failure_leaves_no_object_that_could_be_taken_for_whole():
 
 def test_the_first_bytes_come_before_the_second_batch_is_asked_for():
     asked = []
-
-    def batches():
-        for i in range(3):
-            asked.append(i)
-            yield pa.RecordBatch.from_pydict({"x": pa.array([i], pa.int32())})
-
-    chunks = write_json(Rows((Column("x", "INTEGER"),), batches()), Document())
+    chunks = write_json(watched(asked), Document())
     assert b'"metadata"' in next(chunks)
     assert asked == [0]
     chunks.close()

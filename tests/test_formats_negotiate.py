@@ -5,57 +5,29 @@ import json
 import math
 import xml.etree.ElementTree as ET
 from datetime import datetime
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits as astropy_fits
 from astropy.io.votable import parse
-from lxml import etree
 
-from datamodel.columns import Column, Rows, Table
+from datamodel.columns import Column, Table
 from datamodel.config import Config
 from datamodel.datatypes import DATATYPES
 from datamodel.errors import UsageError
 from datamodel.observations import OBSCORE_COLUMNS
-from processing.opening import open_archive
+from tests import answers
+from tests.answers import answer, failing
+from tests.votables import NAMESPACE, assert_valid, document, needs_schemas, statuses, table
 from vo_server import descriptors, origin
-from vo_server.app import create_app
 from vo_server.formats import votable
 from vo_server.formats.negotiate import OFFERS, choose
-from vo_server.tap.tap_schema import tables, update_tap_schema
 
 X = "application/x-votable+xml"
-NAMESPACE = {"v": "http://www.ivoa.net/xml/VOTable/v1.3"}
-SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa" / "rec"
 COUNT = "SELECT COUNT(*) AS n FROM tap_schema.tables"
 
-
-def answer(columns, *parts, overflow=False):
-    """Rows of the given batches, each a list of tuples."""
-
-    def made():
-        for part in parts:
-            arrays = [pa.array([row[i] for row in part], c.datatype.arrow) for i, c in enumerate(columns)]
-            yield pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
-
-    return Rows(tuple(columns), made(), overflow)
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    """An archive without objects; TAP_SCHEMA has rows enough. Which database it is does not matter here."""
-    opened = open_archive(Config(archive=tmp_path_factory.mktemp("formats") / "archive"))
-    update_tap_schema(opened, tables(opened.config))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def client(archive):
-    """Asks the application over it."""
-    return create_app(archive).test_client()
+archive, client = answers.archive, answers.client
 
 
 def asked(client, format, query, **parameters):
@@ -108,7 +80,7 @@ def test_the_capabilities_tell_of_every_offer(client):
 def rows_of(format, content):
     """How many rows a reader that we did not write finds."""
     if format.is_votable:
-        return len(parse(io.BytesIO(content), verify="exception").get_first_table().array)
+        return len(table(content).array)
     readers = {
         "csv": lambda: content.count(b"\r\n") - 1,
         "tsv": lambda: content.count(b"\n") - 1,
@@ -145,14 +117,8 @@ def test_a_query_without_meaning_is_an_error_in_a_votable_in_every_format(client
 
 
 def test_a_failure_on_the_way_is_told_by_fits_before_the_first_byte(client, archive, monkeypatch):
-    def failing(*args, **kwargs):
-        def batches():
-            yield pa.RecordBatch.from_pydict({"n": pa.array([1], pa.int64())})
-            raise UsageError("row 2 cannot be computed")
-
-        return Rows((Column("n", "BIGINT"),), batches())
-
-    monkeypatch.setattr(type(archive.database), "rows", failing)
+    rows = failing(UsageError("row 2 cannot be computed"), [(1,)])
+    monkeypatch.setattr(type(archive.database), "rows", lambda *args, **kwargs: rows)
     response = asked(client, "fits", COUNT)
     assert response.status_code == 400
     assert b"row 2 cannot be computed" in response.data
@@ -169,17 +135,16 @@ BINARY_VALUES = [
 @pytest.mark.parametrize(("type", "values"), BINARY_VALUES, ids=[type for type, _ in BINARY_VALUES])
 def test_binary_sets_a_value_aside_for_null_that_is_not_in_use(type, values):
     rows = answer((Column("x", type),), [(v,) for v in values])
-    content = b"".join(votable.write(rows, serialization="binary"))
-    assert parse(io.BytesIO(content), verify="exception").get_first_table().array["x"].tolist() == values
+    assert table(document(rows, serialization="binary")).array["x"].tolist() == values
 
 
 def test_binary_ends_with_an_error_rather_than_take_a_number_for_null():
     rows = answer((Column("x", "INTEGER"),), [(1,), (None,)], [(-(2**31),)])
-    content = b"".join(votable.write(rows, serialization="binary"))
+    content = document(rows, serialization="binary")
     assert len(parse(io.BytesIO(content)).get_first_table().array) == 2
-    last = ET.fromstring(content).findall(".//v:INFO[@name='QUERY_STATUS']", NAMESPACE)[-1]
-    assert last.get("value") == "ERROR"
-    assert "column x: the value -2147483648 stands for NULL" in last.text
+    status, _, text = statuses(content)[-1]
+    assert status == "ERROR"
+    assert "column x: the value -2147483648 stands for NULL" in text
 
 
 def test_binary_carries_floating_point_text_and_lists():
@@ -192,8 +157,8 @@ def test_binary_carries_floating_point_text_and_lists():
         Column("ids", "INTEGER[]", null=-1),
     )
     rows = [(0.5, "é", True, [1.0, 2.0], [1.0, 2.0, 3.0], [1, 2]), (None, None, None, None, None, None)]
-    content = b"".join(votable.write(answer(columns, rows), serialization="binary"))
-    read = parse(io.BytesIO(content), verify="exception").get_first_table().array
+    content = document(answer(columns, rows), serialization="binary")
+    read = table(content).array
     assert (read["f"][0], read["t"][0], read["b"][0]) == (0.5, "é", True)
     assert [list(read[name][0]) for name in ("spot", "line", "ids")] == [[1, 2], [1, 2, 3], [1, 2]]
     assert math.isnan(read["f"].data[1])
@@ -201,18 +166,15 @@ def test_binary_carries_floating_point_text_and_lists():
     assert b'<VALUES null="-1"/>' in content
 
 
-@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the schemas of the IVOA are not here")
+@needs_schemas
 @pytest.mark.parametrize("version", votable.VERSIONS)
 @pytest.mark.parametrize("serialization", ["binary", "binary2", "tabledata"])
 def test_a_table_of_every_datatype_keeps_to_the_schema(version, serialization):
-    schema = etree.XMLSchema(etree.parse(SCHEMAS / f"VOTable-{version}" / "VOTable.xsd"))
     columns = [Column(f"c{i}", type) for i, type in enumerate(DATATYPES)]
     rows = answer(columns, [(None,) * len(columns)], overflow=True)
     extras = descriptors.datalink("http://x/links", "c0")
-    content = b"".join(
-        votable.write(rows, serialization=serialization, version=version, resource_extras=extras)
-    )
-    schema.assertValid(etree.fromstring(content))
+    content = document(rows, serialization=serialization, version=version, resource_extras=extras)
+    assert_valid(content, version)
 
 
 CONFIG = Config(title="Perseus", authority="example.org", archive_name="perseus", contact="ask@example.org")
