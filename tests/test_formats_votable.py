@@ -1,62 +1,20 @@
-"""Does a VOTable come back from astropy as it went, and does it keep to the schema?"""
+"""Does a VOTable come back from astropy as it went, a batch at a time?"""
 
 import base64
-import io
 import math
 import weakref
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from astropy.io.votable import parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
 from datamodel.columns import Column, Rows
-from datamodel.errors import ArchiveError, QueryTimeoutError, UsageError
+from tests.answers import answer
+from tests.votables import COLUMNS, NAMESPACE, SERIALIZATIONS, document, table
 from vo_server.formats import batches, votable
-
-NS = {"v": "http://www.ivoa.net/xml/VOTable/v1.3"}
-SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa" / "rec"
-SERIALIZATIONS = ("binary2", "tabledata")
-
-COLUMNS = (
-    Column("flag", "BOOLEAN"),
-    Column("small", "SMALLINT"),
-    Column("plain", "INTEGER"),
-    Column("big", "BIGINT", ucd="meta.id;meta.main"),
-    Column("single", "REAL", unit="mag", utype="x:y"),
-    Column("double", "DOUBLE", unit="deg", ucd="pos.eq.ra", description='a < b & "c"\x01'),
-    Column("name", "VARCHAR"),
-    Column("code", "CHAR", arraysize="5"),
-    Column("taken", "TIMESTAMP"),
-    Column("spot", "POINT"),
-    Column("disc", "CIRCLE"),
-    Column("outline", "POLYGON"),
-)
-
-
-def answer(columns=COLUMNS, *parts, overflow=False, close=lambda: None):
-    """Rows of the given batches, each a list of tuples."""
-
-    def made() -> Iterator[pa.RecordBatch]:
-        for part in parts:
-            arrays = [pa.array([row[i] for row in part], c.datatype.arrow) for i, c in enumerate(columns)]
-            yield pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
-
-    return Rows(tuple(columns), made(), overflow, close)
-
-
-def document(rows, **options):
-    return b"".join(votable.write(rows, **options))
-
-
-def table(content):
-    return parse(io.BytesIO(content), verify="exception").get_first_table()
 
 
 def one(type, values, serialization, **described):
@@ -95,6 +53,7 @@ ROW = st.tuples(
     lists(3),
     lists(None),
 )
+"""Values of `COLUMNS`, or NULL."""
 
 
 def same(read, went):
@@ -160,7 +119,7 @@ def test_infinities_and_negative_zero_survive(serialization):
 
 def test_binary2_tells_nan_from_null():
     content = document(answer((Column("x", "DOUBLE"),), [(math.nan,), (None,)]))
-    stream = etree.fromstring(content).findtext(".//v:STREAM", namespaces=NS)
+    stream = etree.fromstring(content).findtext(".//v:STREAM", namespaces=NAMESPACE)
     rows = base64.b64decode(stream)
     assert [rows[0], rows[9]] == [0x00, 0x80]
     assert np.isnan(np.frombuffer(rows[1:9], ">f8")[0])
@@ -168,7 +127,7 @@ def test_binary2_tells_nan_from_null():
 
 def test_tabledata_writes_nan_and_leaves_null_empty():
     rows = answer((Column("x", "REAL"),), [(math.nan,), (None,), (math.inf,), (-math.inf,), (0.1,)])
-    cells = etree.fromstring(document(rows, serialization="tabledata")).iterfind(".//v:TD", NS)
+    cells = etree.fromstring(document(rows, serialization="tabledata")).iterfind(".//v:TD", NAMESPACE)
     assert [cell.text for cell in cells] == ["NaN", None, "+Inf", "-Inf", "0.1"]
 
 
@@ -188,7 +147,7 @@ def test_text_beyond_ascii_is_unicode_and_survives(serialization):
 
 def test_a_fixed_width_of_ascii_becomes_a_bounded_one_of_unicode():
     content = document(answer((Column("x", "CHAR", arraysize="3"),), [("é",), ("abc",)]))
-    field = etree.fromstring(content).find(".//v:FIELD", NS)
+    field = etree.fromstring(content).find(".//v:FIELD", NAMESPACE)
     assert (field.get("datatype"), field.get("arraysize")) == ("unicodeChar", "3*")
     assert table(content).array["x"].tolist() == ["é", "abc"]
 
@@ -207,7 +166,7 @@ def test_tabledata_carries_what_comes_too_late_to_be_declared():
 def test_characters_that_xml_has_no_place_for_are_left_out_of_tabledata():
     words = ["a\x00b", "c\x1fd", "e\ufffff", "g\th\ni", "j\rk"]
     content = document(answer((Column("x", "VARCHAR"),), [(w,) for w in words]), serialization="tabledata")
-    cells = [td.text for td in etree.fromstring(content).iterfind(".//v:TD", NS)]
+    cells = [td.text for td in etree.fromstring(content).iterfind(".//v:TD", NAMESPACE)]
     assert cells == ["ab", "cd", "ef", "g\th\ni", "j\rk"]
 
 
@@ -264,156 +223,6 @@ def test_a_batch_of_another_arrow_type_is_taken_as_declared():
     assert table(document(Rows((Column("x", "BIGINT"),), iter([batch])))).array["x"].tolist() == [1, None]
 
 
-def info(content):
-    """Each QUERY_STATUS, with whether it comes after the table."""
-    results = etree.fromstring(content).find("v:RESOURCE", NS)
-    found, after = [], False
-    for child in results:
-        after = after or child.tag.endswith("TABLE")
-        if child.get("name") == "QUERY_STATUS":
-            found.append((child.get("value"), after, child.text))
-    return found
-
-
-@pytest.mark.parametrize("serialization", SERIALIZATIONS)
-def test_overflow_is_told_after_the_table_and_only_then(serialization):
-    cut = document(answer(COLUMNS, overflow=True), serialization=serialization)
-    whole = document(answer(COLUMNS), serialization=serialization)
-    assert info(cut) == [("OK", False, None), ("OVERFLOW", True, None)]
-    assert info(whole) == [("OK", False, None)]
-    assert b'<INFO name="QUERY_STATUS" value="OVERFLOW"/>' in cut
-
-
-def test_overflow_may_be_known_only_at_the_end():
-    rows = answer(COLUMNS)
-    given = rows.batches
-
-    def until_cut():
-        yield from given
-        rows.overflow = True
-
-    rows.batches = until_cut()
-    assert info(document(rows))[-1] == ("OVERFLOW", True, None)
-
-
-def failing(error, *good):
-    rows = answer((Column("x", "BIGINT"),), *good)
-    given = rows.batches
-
-    def until_failure():
-        yield from given
-        raise error
-
-    rows.batches = until_failure()
-    return rows
-
-
-@pytest.mark.parametrize("serialization", SERIALIZATIONS)
-@pytest.mark.parametrize("good", [[], [[(1,), (2,)]]], ids=["at once", "after two rows"])
-def test_a_failure_on_the_way_ends_the_document_well_and_says_why(good, serialization):
-    content = document(failing(QueryTimeoutError("60 s <are> over"), *good), serialization=serialization)
-    assert info(content) == [("OK", False, None), ("ERROR", True, "60 s <are> over")]
-    assert len(etree.fromstring(content).findall(".//v:TABLE", NS)) == 1
-    if serialization == "binary2" and good:
-        assert table(content).array["x"].tolist() == [1, 2]
-
-
-def test_a_bug_on_the_way_is_told_to_the_log_and_not_to_the_caller(caplog):
-    content = document(failing(ZeroDivisionError("secret"), [(1,)]))
-    (_, (status, after, text)) = info(content)
-    assert (status, after) == ("ERROR", True)
-    assert "secret" not in text
-    assert text.split()[-1] in caplog.text
-    assert "ZeroDivisionError: secret" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        (Column("x", "CHAR", arraysize="3"), "four"),
-        (Column("x", "POINT"), [1.0]),
-        (Column("x", "CIRCLE"), [1.0] * 4),
-    ],
-    ids=["text", "point", "circle"],
-)
-def test_a_value_of_the_wrong_length_is_refused_by_name(column, value):
-    (_, (status, _, text)) = info(document(answer((column,), [(value,)])))
-    assert status == "ERROR"
-    assert "column x" in text
-    assert f"length {len(value)}" in text
-
-
-def test_an_error_document_says_so_literally():
-    content = votable.error('UsageFault: "<x>"', [("request", "q?a&b")])
-    assert b'<INFO name="QUERY_STATUS" value="ERROR">UsageFault: "&lt;x&gt;"</INFO>' in content
-    assert info(content) == [("ERROR", False, 'UsageFault: "<x>"')]
-    assert parse(io.BytesIO(content)).version == "1.4"
-
-
-def test_infos_and_extras_stand_where_they_belong():
-    content = document(
-        answer(COLUMNS, []),
-        infos=[("publisher", "A & B"), ("citation", "ivo://x", "how to cite")],
-        results_extras=b'<TIMESYS ID="t" timescale="TT" refposition="TOPOCENTER"/>',
-        resource_extras=b'<RESOURCE type="meta" utype="adhoc:service" ID="dl"/>',
-        table_name="t.x",
-        description="All of it",
-    )
-    read = parse(io.BytesIO(content), verify="exception")
-    results, meta = read.resources
-    assert [(i.name, i.value, i.content) for i in results.infos[1:]] == [
-        ("publisher", "A & B", None),
-        ("citation", "ivo://x", "how to cite"),
-    ]
-    assert (meta.type, meta.utype) == ("meta", "adhoc:service")
-    assert (results.tables[0].name, results.tables[0].description) == ("t.x", "All of it")
-
-
-def test_a_field_carries_what_the_column_declares():
-    fields = {f.name: f for f in table(document(answer(COLUMNS, []))).fields}
-    double, spot = fields["double"], fields["spot"]
-    assert (double.datatype, str(double.unit), double.ucd, double.description) == (
-        "double",
-        "deg",
-        "pos.eq.ra",
-        'a < b & "c"',
-    )
-    assert (spot.datatype, spot.arraysize, spot.xtype) == ("double", "2", "point")
-    assert (fields["taken"].xtype, fields["single"].utype) == ("timestamp", "x:y")
-
-
-def test_field_ids_are_legal_and_unique():
-    names = ("ra", "2mass", "a b", "a_b", "size", "a_b")
-    assert votable.field_ids([Column(n, "REAL") for n in names]) == [
-        "ra",
-        "_2mass",
-        "a_b",
-        "a_b_2",
-        "size",
-        "a_b_3",
-    ]
-
-
-@pytest.mark.parametrize(("option", "value"), [("serialization", "fits"), ("version", "2.0")])
-def test_an_unknown_serialization_or_version_is_a_usage_error(option, value):
-    with pytest.raises(UsageError, match=f"'{value}', expected one of"):
-        votable.write(answer(), **{option: value})
-
-
-@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the IVOA's schemas are not here")
-@pytest.mark.parametrize("version", votable.VERSIONS)
-def test_documents_keep_to_the_schema(version):
-    schema = etree.XMLSchema(etree.parse(SCHEMAS / f"VOTable-{version}" / "VOTable.xsd"))
-    row = (True, 1, 2, 3, 4.0, 5.0, "é<", "ab", None, [1.0, 2.0], None, [1.0] * 6)
-    options = {"infos": [("a", "b")], "resource_extras": b'<RESOURCE type="meta"/>', "description": "d"}
-    documents = [
-        document(answer(COLUMNS, [row], overflow=True), serialization=s, version=version, **options)
-        for s in SERIALIZATIONS
-    ]
-    for content in (*documents, votable.error("no", [("a", "b")], version)):
-        schema.assertValid(etree.fromstring(content))
-
-
 def test_memory_stays_constant_however_long_the_answer():
     alive, most = set(), 0
     columns = (Column("x", "BIGINT"), Column("s", "VARCHAR"))
@@ -447,13 +256,3 @@ def test_the_database_is_released_once_however_the_reading_ends(read):
     chunks.close()
     chunks.close()
     assert closed == [True]
-
-
-def test_an_archive_error_without_a_message_is_still_an_error():
-    assert info(document(failing(ArchiveError())))[-1][0] == "ERROR"
-
-
-def test_attribute_order_is_the_one_that_regular_expressions_look_for():
-    content = document(answer(COLUMNS, [])).decode()
-    assert '<INFO name="QUERY_STATUS" value="OK"/>' in content
-    assert ET.fromstring(content).tag == "{http://www.ivoa.net/xml/VOTable/v1.3}VOTABLE"
