@@ -69,6 +69,19 @@ def _unprivileged() -> dict[str, object]:
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
+_HASTY = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "fsync=off",
+        "full_page_writes=off",
+        "synchronous_commit=off",
+        "wal_level=minimal",
+        "max_wal_senders=0",
+    )
+)
+"""What a server that nobody will miss need not do."""
+
+
 @pytest.fixture(scope="session")
 def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a private PostgreSQL server, without a database name; it goes with the session."""
@@ -83,7 +96,7 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
         subprocess.run(
             [_binary("initdb"), "-D", data, "-U", "archive", "-A", "trust", "-E", "UTF8", "--locale=C"], **run
         )
-        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} {_HASTY}"
         subprocess.run([_binary("pg_ctl"), "-D", data, "-o", options, "-w", "start"], **run)
         try:
             for extension in os.environ.get("VO_TEST_EXTENSIONS", "").split():

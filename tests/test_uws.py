@@ -13,8 +13,10 @@ from datamodel.archive import Archive
 from datamodel.context import ANONYMOUS
 from datamodel.job_claims import Holder
 from tests.toy_jobs import LIST, Begin, document, listed, some_jobs, text
-from tests.toy_jobs_fixtures import *  # noqa: F403
+from tests.toy_jobs_fixtures import ALL
 from vo_server.uws.worker import Worker
+
+shared, kept, app, client, holder, worker, begin = ALL
 
 
 def test_a_job_is_made_run_and_its_result_fetched(

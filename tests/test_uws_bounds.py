@@ -13,10 +13,12 @@ from datamodel.context import ANONYMOUS
 from datamodel.errors import BusyError
 from datamodel.job_claims import Holder
 from tests.toy_jobs import Begin, document, some_jobs, text
-from tests.toy_jobs_fixtures import *  # noqa: F403
+from tests.toy_jobs_fixtures import ALL
 from vo_server.uws import execution
 from vo_server.uws.service import Craft
 from vo_server.uws.worker import Worker
+
+shared, kept, app, client, holder, worker, begin = ALL
 
 
 @pytest.mark.parametrize("bound", ["jobs_waiting_per_caller", "jobs_waiting", "jobs_kept_per_caller"])

@@ -8,8 +8,10 @@ from datamodel import jobs
 from datamodel.archive import Archive
 from datamodel.context import ANONYMOUS, Caller
 from tests.toy_jobs import Begin, listed, some_jobs, text
-from tests.toy_jobs_fixtures import *  # noqa: F403
+from tests.toy_jobs_fixtures import ALL
 from vo_server import dali
+
+shared, kept, app, client, holder, worker, begin = ALL
 
 FILTERS: list[tuple[str, list[int]]] = [
     ("", [4, 3, 2, 0]),

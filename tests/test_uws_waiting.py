@@ -10,9 +10,11 @@ from datamodel.job_claims import Holder
 from datamodel.notify import notices
 from datamodel.places import Places
 from tests.toy_jobs import Begin, document
-from tests.toy_jobs_fixtures import *  # noqa: F403
+from tests.toy_jobs_fixtures import ALL
 from vo_server.uws import waiting
 from vo_server.uws.worker import Worker
+
+shared, kept, app, client, holder, worker, begin = ALL
 
 
 def test_who_waits_hears_when_the_job_has_ended(

@@ -20,8 +20,6 @@ from vo_server.uws.service import Service
 from vo_server.uws.views import add_routes
 from vo_server.uws.worker import Worker
 
-__all__ = ["app", "begin", "client", "holder", "kept", "shared", "worker"]
-
 
 @pytest.fixture(scope="module")
 def shared(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
@@ -86,3 +84,6 @@ def begin(client: FlaskClient) -> Begin:
         return made.location.removeprefix("http://127.0.0.1:8000")
 
     return make
+
+
+ALL = shared, kept, app, client, holder, worker, begin
