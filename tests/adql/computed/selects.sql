@@ -65,3 +65,10 @@ SELECT id -- the number
 FROM things -- of things
 WHERE id IN (9223372036854775807, -9223372036854775808)
 --> [LOW, HIGH]
+
+SELECT t.id, t.kind FROM things AS t JOIN kinds AS k ON t.kind = k.kind ORDER BY kind, id
+--> sorted([(t.id, t.kind) for t, k in product(T, K) if t.kind is not None and t.kind == k.kind],
+   key=lambda row: (row[1], row[0]))
+
+SELECT kind, COUNT(*) FROM things WHERE kind IS NOT NULL GROUP BY kind ORDER BY count_all DESC, kind
+--> sorted(Counter(t.kind for t in T if t.kind is not None).items(), key=lambda row: (-row[1], row[0]))

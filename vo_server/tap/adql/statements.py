@@ -245,16 +245,16 @@ class Statements:
         """The rows of a query, ordered by its result columns and cut."""
         _check_alone(query.at, inner)
         alias = f"t{next(self.relations.numbers)}"
-        names = set(range(len(inner.columns)))
         values = [
             Value(query.at, sql.column(alias, label), column, ("result", label))
             for label, column in zip(inner.labels, inner.columns, strict=True)
         ]
+        items: list[tuple[Value, str | None]] = [(value, value.column.name) for value in values]
         scope = Scope(Relation("", [], values))
         resolver = Resolver(scope, _no_query, self.speech, self.udfs, "ORDER BY of a result")
         terms = []
         for order in query.order:
-            index = _result_index(order.value, inner.columns, names)
+            index = _result_index(order.value, items, inner.columns)
             value = values[index] if index is not None else resolver.value(order.value)
             terms.append((value, order.descending))
         listed = ", ".join(inner.labels)
@@ -319,18 +319,25 @@ def _order_value(
     resolver: Resolver,
 ) -> Value:
     """What ORDER BY names: a position, a result column, or an expression of the tables' columns."""
-    index = _result_index(order.value, columns, {i for i, (_, alias) in enumerate(items) if alias})
+    index = _result_index(order.value, items, columns)
     return items[index][0] if index is not None else resolver.value(order.value)
 
 
-def _result_index(node: tree.Node, columns: tuple[Column, ...], renamed: set[int]) -> int | None:
+def _result_index(
+    node: tree.Node, items: list[tuple[Value, str | None]], columns: tuple[Column, ...]
+) -> int | None:
     if isinstance(node, tree.Literal):
         if not isinstance(node.value, int) or not 1 <= node.value <= len(columns):
             expected = f"a result column from 1 to {len(columns)}"
             raise AdqlError(node.at, f"ORDER BY takes {expected} or an expression, found {node.value!r}")
         return node.value - 1
     if isinstance(node, tree.ColumnName) and len(node.parts) == 1:
-        return next((i for i in sorted(renamed) if node.parts[0].matches(columns[i].name)), None)
+        called = [i for i, column in enumerate(columns) if node.parts[0].matches(column.name)]
+        renamed = [i for i in called if items[i][1]]
+        if renamed:
+            return renamed[0]
+        same = [value for value, alias in items if not alias and node.parts[0].matches(value.column.name)]
+        return called[0] if called and len(same) <= 1 else None
     return None
 
 
