@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 
 import astropy.units as u
@@ -13,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from datamodel.errors import UsageError
 from datamodel.interleaving import gathered
 from datamodel.membership import depth as depth_inside
+from datamodel.near_cells import block
+from datamodel.pixels import pixel
 from datamodel.polygons import outline
 from datamodel.shapes import Circle, Point, Polygon, Range, Shape
 from datamodel.sphere import Floats, positions, separation
@@ -30,6 +33,9 @@ _DEEPEST = 24
 """Cells of 13 milli-arcsec: deeper ones would be near to what rounding moves a position by."""
 
 _MARGIN_DEG = 1e-9
+_WIDE_DEG = 58.6 * 0.57
+"""Less than the width of the narrowest cell of order 0, and of another order times two to its power."""
+
 _CELL_DEG = 58.6
 """Square root of the area of a cell of order 0."""
 
@@ -86,9 +92,18 @@ def cells(shape: Shape, fineness: int = 32, deepest: int = _DEEPEST) -> tuple[In
         The highest order of a cell.
     """
     centre, radius = _BOUNDS[type(shape)](shape)
-    order = _order_of_size(min(radius, 60.0) / 2.0, deepest)
-    found = _cells_near(centre, radius, order) if radius < 60.0 else np.arange(12 * 4**order)
-    return _refine(shape, found, order, fineness, deepest)
+    found = _near(centre, radius, _order_of_size(min(radius, 60.0) / 2.0, deepest))
+    spans: list[tuple[Ints, Ints]] = []
+    while True:
+        inside = depth_inside(shape, found.centres())
+        reach = _reach_rad(found.order)
+        spans.append(found.where(inside >= reach).spans())
+        edge = found.where((inside >= -reach) & (inside < reach))
+        count = len(edge.numbers)
+        if count >= 2 * fineness or edge.order == deepest or not count:
+            spans.append(edge.spans())
+            return np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans])
+        found = edge.parts(1)
 
 
 def _order_of_size(size_deg: float, deepest: int) -> int:
@@ -96,57 +111,81 @@ def _order_of_size(size_deg: float, deepest: int) -> int:
     return max(0, min(deepest, math.ceil(math.log2(_CELL_DEG / max(size_deg, _MARGIN_DEG)))))
 
 
-def _cells_near(centre: tuple[float, float], radius: float, order: int) -> Ints:
-    """All cells of an order that a circle in degrees touches, and more.
+@dataclass(frozen=True)
+class _Cells:
+    """Some NESTED cells of an order: their numbers, base cells, and places within these."""
 
-    The search may overlook a cell whose corner alone is touched, by up to a tenth of a cell: so it is given
-    a circle that is larger by a whole one.
+    order: int
+    numbers: Ints
+    base: Ints
+    x: Ints
+    y: Ints
+
+    @classmethod
+    def of(cls, numbers: Ints, order: int) -> "_Cells":
+        within = numbers & ((1 << 2 * order) - 1)
+        return cls(order, numbers, numbers >> 2 * order, gathered(within), gathered(within >> 1))
+
+    def parts(self, levels: int) -> "_Cells":
+        """Their quarters, or the quarters of these and so on."""
+        number, x, y = _parts(levels)
+        return _Cells(
+            self.order + levels,
+            ((self.numbers << 2 * levels)[:, None] + number).ravel(),
+            self.base.repeat(len(number)),
+            ((self.x << levels)[:, None] + x).ravel(),
+            ((self.y << levels)[:, None] + y).ravel(),
+        )
+
+    def where(self, kept: NDArray[np.bool_]) -> "_Cells":
+        return _Cells(self.order, self.numbers[kept], self.base[kept], self.x[kept], self.y[kept])
+
+    def spans(self) -> tuple[Ints, Ints]:
+        """Their first and last numbers of order 29."""
+        shift = 2 * (ORDER - self.order)
+        return self.numbers << shift, ((self.numbers + 1) << shift) - 1
+
+    def centres(self) -> Floats:
+        """Unit vectors, ``(cells, 3)``, of their centres.
+
+        Gorski et al. 2005, section 5.3: a cell's place in its base cell gives its ring and its place on the ring.
+        """
+        side = 1 << self.order
+        ring = (_BASE_RING[self.base] << self.order) - self.x - self.y - 1
+        on_ring = np.minimum(np.minimum(ring, 4 * side - ring), side)
+        belt = 1.0 - np.abs(2.0 - ring / side) * 2.0 / 3.0
+        below = np.where(on_ring < side, (on_ring / side) ** 2 / 3.0, belt)
+        ra = (_BASE_COLUMN[self.base] * on_ring + self.x - self.y) * (np.pi / 4.0) / on_ring
+        width = np.sqrt(below * (2.0 - below))
+        vectors = np.empty((len(ring), 3))
+        np.multiply(width, np.cos(ra), out=vectors[:, 0])
+        np.multiply(width, np.sin(ra), out=vectors[:, 1])
+        vectors[:, 2] = np.where(ring < 2 * side, 1.0 - below, below - 1.0)
+        return vectors
+
+
+def centres(numbers: Ints, order: int) -> Floats:
+    """Unit vectors, ``(cells, 3)``, of the centres of NESTED cells of an order."""
+    return _Cells.of(numbers, order).centres()
+
+
+@cache
+def _parts(levels: int) -> tuple[Ints, Ints, Ints]:
+    """The numbers and places of the parts of a cell."""
+    number = np.arange(4**levels)
+    return number, gathered(number), gathered(number >> 1)
+
+
+def _near(centre: tuple[float, float], radius: float, order: int) -> _Cells:
+    """Cells of an order that hold all of a circle in degrees, and more.
+
+    They are the parts of the cell that its centre is in and of the neighbours of that, which are wider than its
+    radius; where it is too large for that, of all there are.
     """
-    found, _, _ = nested.cone_search(
-        Longitude(centre[0] % 360.0, u.deg),
-        Latitude(centre[1], u.deg),
-        (radius + _CELL_DEG / 2**order) * u.deg,
-        order,
-        depth_delta=0,
-        flat=True,
-    )
-    return np.asarray(found, np.int64)
-
-
-def _spans(found: Ints, orders: Ints | int) -> tuple[Ints, Ints]:
-    shift = 2 * (ORDER - np.asarray(orders, np.int64))
-    return found << shift, ((found + 1) << shift) - 1
-
-
-def _refine(shape: Shape, found: Ints, order: int, fineness: int, deepest: int) -> tuple[Ints, Ints]:
-    """Keep the cells that touch the shape, and quarter those on its boundary until there are enough."""
-    spans: list[tuple[Ints, Ints]] = []
-    while True:
-        inside = depth_inside(shape, centres(found, order))
-        reach = _reach_rad(order)
-        spans.append(_spans(found[inside >= reach], order))
-        edge = found[(inside >= -reach) & (inside < reach)]
-        if len(edge) >= 2 * fineness or order == deepest or not len(edge):
-            spans.append(_spans(edge, order))
-            return np.concatenate([s[0] for s in spans]), np.concatenate([s[1] for s in spans])
-        found, order = (4 * edge[:, None] + np.arange(4)).ravel(), order + 1
-
-
-def centres(found: Ints, order: int) -> Floats:
-    """Unit vectors, ``(cells, 3)``, of the centres of NESTED cells of an order.
-
-    Gorski et al. 2005, section 5.3: a cell's place in its base cell gives its ring and its place on the ring.
-    """
-    side = 1 << order
-    base, within = found >> (2 * order), found & (side * side - 1)
-    x, y = gathered(within), gathered(within >> 1)
-    ring = (_BASE_RING[base] << order) - x - y - 1
-    on_ring = np.minimum(np.minimum(ring, 4 * side - ring), side)
-    below = np.where(on_ring < side, (on_ring / side) ** 2 / 3.0, 1.0 - np.abs(2.0 - ring / side) * 2.0 / 3.0)
-    z = np.where(ring < 2 * side, 1.0 - below, below - 1.0)
-    ra = (_BASE_COLUMN[base] * on_ring + x - y) * (np.pi / 4.0) / on_ring
-    width = np.sqrt(below * (2.0 - below))
-    return np.stack([width * np.cos(ra), width * np.sin(ra), z], axis=-1)
+    large = min(math.floor(math.log2(_WIDE_DEG / max(radius, _MARGIN_DEG))), order)
+    if large < 0:
+        return _Cells.of(np.arange(12), 0).parts(order)
+    return _Cells.of(np.array(block(pixel(*centre), large)), large).parts(order - large)
 
 
 _BASE_RING = np.repeat([2, 3, 4], 4)

@@ -8,6 +8,7 @@ those of its figure 4).
 """
 
 import math
+from collections.abc import Iterable
 
 from datamodel.functions import Function
 from datamodel.interleaving import GATHERING, SPREADING, gathered, spread, written
@@ -90,11 +91,16 @@ def near_cells(pixel: int, order: int) -> list[int]:
     beside = (x | ys) + 1 & xs if dx > 0 else x - 1 & xs
     above = (y | xs) + 1 & ys if dy > 0 else y - 2 & ys
     if (dx and beside == (0 if dx > 0 else xs)) or (dy and above == (0 if dy > 0 else ys)):
-        found = _across(cell, dx, dy, order)
+        found = _across(cell, {0, dx}, {0, dy}, order)
     else:
         found += [base | beside | y] * bool(dx) + [base | x | above] * bool(dy)
         found += [base | beside | above] * bool(dx and dy)
     return [each << shift for each in found]
+
+
+def block(pixel: int, order: int) -> list[int]:
+    """The cell of an order that an order-29 number is in, and the eight around it, or seven."""
+    return _across(pixel >> 2 * (ORDER - order), (-1, 0, 1), (-1, 0, 1), order)
 
 
 def _step(part: int) -> int:
@@ -102,11 +108,11 @@ def _step(part: int) -> int:
     return (part >= _HIGH) - (part < _LOW)
 
 
-def _across(cell: int, dx: int, dy: int, order: int) -> list[int]:
-    """The cell and its neighbours in a direction, where some of them are beyond the edge of its base cell."""
+def _across(cell: int, dx: Iterable[int], dy: Iterable[int], order: int) -> list[int]:
+    """Cells beside a cell, some of which may be beyond the edge of its base cell."""
     face, x, y = cell >> 2 * order, gathered(cell), gathered(cell >> 1)
     x, y = x & (1 << order) - 1, y & (1 << order) - 1
-    found = (_cell(face, x + i, y + j, order) for i in {0, dx} for j in {0, dy})
+    found = (_cell(face, x + i, y + j, order) for i in dx for j in dy)
     return [each for each in found if each >= 0]
 
 
