@@ -1,8 +1,9 @@
 """A statement becomes described rows: the one door to the database."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,9 @@ from datamodel.postgresql_source import PostgresqlSource
 from datamodel.scanning import Readers, can_scan
 from datamodel.speech import Speech, speech_of
 from datamodel.streaming import Source, SqliteSource, Watch, answer
+
+TRUSTED_S = 1.0
+"""So long a connection that has been used is taken to be there without being asked."""
 
 
 class Database:
@@ -32,6 +36,9 @@ class Database:
         self.engine = sa.create_engine(url, **self.facts.engine_options)
         sa.event.listen(self.engine, "connect", lambda connection, _record: self.facts.prepare(connection))
         sa.event.listen(self.engine, "do_execute", _only_compiled)
+        if self.facts.breaks:
+            sa.event.listen(self.engine, "checkin", _used)
+            sa.event.listen(self.engine, "checkout", partial(_alive, self.engine.dialect))
 
     @cached_property
     def speech(self) -> Speech:
@@ -160,6 +167,20 @@ class Database:
         if self._readers is not None:
             self._readers.close()
         self.engine.dispose()
+
+
+def _used(_connection: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _alive(dialect: sa.Dialect, connection: Any, record: Any, _fairy: Any) -> None:
+    """Ask a connection that nobody has used for a while whether it is still there; the pool makes another."""
+    if time.monotonic() - record.info.get("used", time.monotonic()) < TRUSTED_S:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as failure:
+        raise sa.exc.DisconnectionError from failure
 
 
 _SOURCES: dict[str, Callable[..., Source]] = {"sqlite": SqliteSource, "postgresql": PostgresqlSource}

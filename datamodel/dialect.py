@@ -39,6 +39,8 @@ class Facts:
         Begins an INSERT that can pass over rows that are there.
     extensions
         Lists the extensions whose functions statements find; None where there are no extensions.
+    breaks
+        Whether a connection may have broken while nobody used it.
     """
 
     engine_options: dict[str, Any]
@@ -51,6 +53,7 @@ class Facts:
     reads_in_process: bool
     insert: Callable[[sa.Table], Any]
     extensions: str | None = None
+    breaks: bool = False
 
 
 def _prepare_sqlite(connection: Any) -> None:
@@ -90,7 +93,7 @@ FACTS: dict[str, Facts] = {
         sqlite.insert,
     ),
     "postgresql": Facts(
-        {"pool_size": 20, "max_overflow": 40, "pool_pre_ping": True},
+        {"pool_size": 20, "max_overflow": 40, "pool_use_lifo": True},
         _prepare_postgresql,
         None,
         None,
@@ -100,6 +103,7 @@ FACTS: dict[str, Facts] = {
         False,
         postgresql.insert,
         "SELECT extname FROM pg_extension WHERE extnamespace::regnamespace::text = ANY (current_schemas(false))",
+        True,
     ),
 }
 

@@ -20,11 +20,20 @@ Angle = Sql | float
 LARGEST_DEG = 90.0
 """Radius of the largest circle for which a database's own function for distances is asked."""
 
+_FINEST = 32
+_FINENESS = ((100, 8), (1000, 16))
+"""Up to how many rows that are found how many ranges do; measured on both databases."""
+
 _EDGE_DEG = math.degrees(EDGE_RAD)
 
 
 def inside(
-    shape: Shape, ra_column: Angle, dec_column: Angle, hpx_column: Sql | None, distance: str = ""
+    shape: Shape,
+    ra_column: Angle,
+    dec_column: Angle,
+    hpx_column: Sql | None,
+    distance: str = "",
+    rows: int | None = None,
 ) -> Sql:
     """Whether positions, in degrees ICRS, are inside a shape or on its boundary.
 
@@ -34,6 +43,8 @@ def inside(
         Order-29 NESTED numbers of the same positions, which narrow the search; None for the exact test alone.
     distance
         The database's own function for distances (`datamodel.speech.Speech.distance`), or empty.
+    rows
+        About how many rows there are all over the sky, where that is known.
     """
     ra, dec = sql_of(ra_column), sql_of(dec_column)
     if distance and isinstance(shape, Circle) and shape.radius <= LARGEST_DEG:
@@ -41,7 +52,19 @@ def inside(
         exact = distance_called(distance, ra, dec, *centre) <= number(shape.radius + _EDGE_DEG)
     else:
         exact = _INSIDE[type(shape)](shape, ra, dec)
-    return exact if hpx_column is None else all_of(in_ranges(hpx_column, cover(shape)), exact)
+    return (
+        exact
+        if hpx_column is None
+        else all_of(in_ranges(hpx_column, cover(shape, _fineness(shape, rows))), exact)
+    )
+
+
+def _fineness(shape: Shape, rows: int | None) -> int:
+    """How many ranges to look through: each takes as long as some rows that are found in vain."""
+    if rows is None or not isinstance(shape, Circle):
+        return _FINEST
+    share = math.sin(math.radians(shape.radius) / 2.0) ** 2
+    return next((ranges for most, ranges in _FINENESS if rows * share < most), _FINEST)
 
 
 def distance_sql(ra1: Angle, dec1: Angle, ra2: Angle, dec2: Angle) -> Sql:

@@ -15,7 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+from datamodel import standby
 from datamodel.batches import BATCH_ROWS, FIRST_ROWS, next_step, record_batch
 from datamodel.columns import Column
 from datamodel.postgresql_copy import HEADER_BYTES, TRAILER, decode, receivable, received
@@ -52,8 +54,8 @@ class PostgresqlSource:
         self._cancelling = threading.Lock()
         self._stopped = self._ended = False
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="rows", daemon=True)
-        self._thread.start()
+        self._worker: threading.Thread | None = None
+        standby.begin(self._work)
 
     def next(self) -> pa.RecordBatch | None:
         """See `Source`."""
@@ -96,13 +98,15 @@ class PostgresqlSource:
             self._stopped = self._stopped or not self._ended or bool(self._ready)
             self._ready.clear()
             self._changed.notify_all()
-        while self._thread is not threading.current_thread() and self._thread.is_alive():
+        while self._worker is not threading.current_thread() and not self._ended:
             with self._cancelling:
                 if self._raw is not None:
                     self._raw.cancel()
-            self._thread.join(_CANCEL_AGAIN_S)
+            with self._changed:
+                self._changed.wait_for(lambda: self._ended, _CANCEL_AGAIN_S)
 
     def _work(self) -> None:
+        self._worker = threading.current_thread()
         failure: BaseException | None = None
         try:
             self._produce()
@@ -113,13 +117,17 @@ class PostgresqlSource:
         except BaseException as raised:
             failure = failure or raised
         with self._changed:
-            self._failure, self._ended = failure, True
+            self._failure, self._ended, self._worker = failure, True, None
             self._changed.notify_all()
 
     def _release(self) -> None:
         with self._cancelling:  # no cancel may reach whoever has the connection next
-            self._raw = None
-        self._connection.close()
+            raw, self._raw = self._raw, None
+        try:
+            if raw.autocommit:
+                raw.autocommit = False
+        finally:
+            self._connection.close()
 
     def _produce(self) -> None:
         with self._raw.cursor() as cursor:
@@ -146,6 +154,8 @@ class PostgresqlSource:
 
     def _copy(self, cursor: Any, statement: str, form: tuple[list[str], list[int]]) -> None:
         casts, types = form
+        if self._raw.info.transaction_status == TRANSACTION_STATUS_IDLE:
+            self._raw.autocommit = True  # what is sent at once is a transaction, and ends with its answer
         sink = _Sink(lambda rows: self._hand(partial(decode, rows, self._columns, types)))
         wanted = _cast(statement, casts)
         cursor.copy_expert(f"{self._bounded()} COPY ({wanted}) TO STDOUT (FORMAT BINARY)", sink)

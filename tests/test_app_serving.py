@@ -1,5 +1,6 @@
 """Does the production server start, answer from its workers, and end when interrupted?"""
 
+import http.client
 import os
 import signal
 import socket
@@ -48,6 +49,13 @@ def test_two_processes_serve_until_they_are_interrupted(
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/tap/sync?{query}", timeout=30) as answer:
             assert answer.read() == b"n\r\n3\r\n"
             assert answer.headers.get_all("Server") == ["vo-server/0.1.0"]
+        kept = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        for _ in range(5):
+            kept.request("GET", "/tap/availability")
+            sock = kept.sock
+            assert b"true" in kept.getresponse().read()
+            assert kept.sock is sock is not None
+        kept.close()
     finally:
         os.killpg(program.pid, signal.SIGINT)  # as Ctrl-C does, to what it started as well
         _, log = program.communicate(timeout=30)

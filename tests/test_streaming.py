@@ -273,3 +273,19 @@ def test_a_temporary_table_made_before_a_statement_goes_with_it(archive: Archive
         rows.close()
     with archive.database.read() as connection:
         assert not sa.inspect(connection).get_temp_table_names()
+
+
+def test_a_connection_that_broke_while_nobody_used_it_is_replaced(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not database.facts.breaks:
+        pytest.skip("a file does not break")
+    with database.read() as connection:
+        broken = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+    other = sa.create_engine(database.url)
+    with other.connect() as connection:
+        connection.execute(sa.text("SELECT pg_terminate_backend(:pid, 10000)"), {"pid": broken})
+    other.dispose()
+    monkeypatch.setattr("datamodel.database.TRUSTED_S", 0.0)
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() != broken

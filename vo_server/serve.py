@@ -19,11 +19,12 @@ from datamodel.config import Config
 from processing.opening import open_archive
 from vo_server import __version__, site
 from vo_server.app import create_app
+from vo_server.kept_connections import KeptConnections
 from vo_server.tap import tap_schema
 from vo_server.uws.crew import Crew
 
 SETTINGS: dict[str, Any] = {
-    "worker_class": "gthread",
+    "worker_class": KeptConnections,
     "keepalive": 5,
     "timeout": 120,  # of a worker's own heartbeat: a request may last as long as it takes to make its target
     "graceful_timeout": 10,

@@ -86,7 +86,7 @@ def nearer(at: Position, a: Point, b: Point, radius: Value, speech: Speech, *, s
         columns = indexed(moving)
         shape = constant_circle(fixed, radius) if columns else None
         if shape is not None and columns is not None:
-            found = point_tests.inside(shape, *columns, speech.distance)
+            found = point_tests.inside(shape, *columns, speech.distance, _rows(moving))
             exact = sql.all_of(found, _closer(a, b, radius, speech, strictly=True)) if strictly else found
             return exact, exact
     exact = _closer(a, b, radius, speech, strictly=strictly)
