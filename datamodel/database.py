@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from datamodel.batches import record_batch as record_batch
 from datamodel.columns import Column, Rows
-from datamodel.dialect import facts_of
+from datamodel.dialect import facts_of, is_full
+from datamodel.errors import BusyError
 from datamodel.postgresql_source import PostgresqlSource
 from datamodel.scanning import Readers, can_scan
 from datamodel.speech import Speech, speech_of
@@ -52,13 +53,13 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection for looking; each statement sees the latest committed state."""
-        with self.engine.connect() as connection:
+        with self._connected() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that writes: committed at the end of the block, rolled back on any error."""
-        with self.engine.connect() as connection:
+        with self._connected() as connection:
             if self.facts.begin_write:
                 connection.exec_driver_sql(self.facts.begin_write)
             try:
@@ -139,16 +140,26 @@ class Database:
             scanned = self._readers.source(select, columns, watch)
             if scanned is not None:
                 return answer(scanned, columns, limit)
-        connection = self.engine.connect()
+        connection = self._connected()
         try:
             if before is not None:
                 self._prepared(connection, before)
             statement, parameters = _written(connection, select, limit)
-            source = _SOURCES[self.engine.dialect.name](connection, statement, parameters, columns, watch)
+            source = _SOURCES[self.engine.dialect.name](
+                connection, statement, parameters, columns, watch, scan
+            )
         except BaseException:
             connection.close()
             raise
         return answer(source, columns, limit)
+
+    def _connected(self) -> sa.Connection:
+        try:
+            return self.engine.connect()
+        except (sa.exc.OperationalError, sa.exc.TimeoutError) as failure:
+            if is_full(failure):
+                raise BusyError("the database has no connection left, try again later") from failure
+            raise
 
     def keep_readers(self) -> None:
         """Have a process ready that reads whole tables, where that is faster: for who answers many queries."""

@@ -142,6 +142,12 @@ def was_interrupted(failure: BaseException) -> bool:
     return isinstance(failure, psycopg2.extensions.QueryCanceledError)
 
 
+def is_full(failure: sa.exc.SQLAlchemyError) -> bool:
+    """Whether there was no connection because there are as many as there may be."""
+    words = str(getattr(failure, "orig", ""))
+    return isinstance(failure, sa.exc.TimeoutError) or any(each in words for each in _FULL_POSTGRESQL)
+
+
 def fault_of(failure: BaseException) -> str | None:
     """What a caller may be told of a statement that its database could not compute; None for a bug.
 
@@ -161,6 +167,8 @@ def left_range(failure: BaseException) -> bool:
         return bool(failure.pgcode == "22003")
     return isinstance(failure, sqlite3.Error) and "integer overflow" in str(failure)
 
+
+_FULL_POSTGRESQL = ("too many clients", "too many connections", "remaining connection slots")
 
 _FAULTS_POSTGRESQL = ("21", "22", "54", "53400")
 """Classes of SQLSTATE: cardinality violation, data exception, program limit exceeded, a configured limit exceeded."""

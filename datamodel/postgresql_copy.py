@@ -67,6 +67,10 @@ _WIDEST: dict[str, tuple[str, int]] = {
 """The same for a field of the right kind whose type is not known."""
 
 
+_STORED: dict[str, tuple[str, int]] = {"f4": ("float4", 700), "i2": ("int2", 21), "i4": ("int4", 23)}
+"""The same for a number that is kept as the type, by numpy's name."""
+
+
 def decode(rows: list[bytes], columns: Sequence[Column], types: Sequence[int]) -> pa.RecordBatch:
     """Rows in COPY's binary form, without its header and trailer, as one Arrow batch of the columns' types.
 
@@ -116,14 +120,16 @@ def receivable(columns: Sequence[Column], types: Sequence[int]) -> tuple[list[st
     return [cast for cast, _ in wanted], [type_ for _, type_ in wanted]
 
 
-def received(columns: Sequence[Column]) -> tuple[list[str], list[int]]:
+def received(columns: Sequence[Column], stored: bool = False) -> tuple[list[str], list[int]]:
     """What each field must be cast to so that `decode` knows it, whatever its type is, and the types then.
 
-    A field must be of its column's kind; the widest type of each kind holds all that the others do.
+    A field must be of its column's kind; the widest type of each kind holds all that the others do. Where the
+    fields are `stored` columns, they are of their own types.
     """
-    wanted = [
-        _WIDEST[c.datatype.numpy.kind if c.datatype.kind == "number" else c.datatype.kind] for c in columns
-    ]
+    wanted = []
+    for datatype in (c.datatype for c in columns):
+        kind = datatype.numpy.kind if datatype.kind == "number" else datatype.kind
+        wanted.append(_STORED.get(datatype.numpy.str[1:], _WIDEST[kind]) if stored else _WIDEST[kind])
     return [cast for cast, _ in wanted], [type_ for _, type_ in wanted]
 
 

@@ -34,7 +34,10 @@ _LONGEST_MS = 2**31 - 1
 
 
 class PostgresqlSource:
-    """A statement on PostgreSQL; see `datamodel.streaming.Source`. One without parameters is a text of ours."""
+    """A statement on PostgreSQL; see `datamodel.streaming.Source`.
+
+    One without parameters is a text of ours; its columns may be `stored` ones, as they are kept.
+    """
 
     def __init__(
         self,
@@ -43,7 +46,9 @@ class PostgresqlSource:
         parameters: Any,
         columns: tuple[Column, ...],
         watch: Watch,
+        stored: bool = False,
     ) -> None:
+        self._stored = stored
         self._connection = connection
         self._raw = driver_of(connection)
         self._statement, self._parameters = statement, parameters
@@ -132,7 +137,7 @@ class PostgresqlSource:
     def _produce(self) -> None:
         with self._raw.cursor() as cursor:
             if self._parameters is None:
-                self._copy(cursor, self._statement, received(self._columns))
+                self._copy(cursor, self._statement, received(self._columns, self._stored))
                 return
             statement = cursor.mogrify(self._statement, self._parameters).decode()
             form = receivable(self._columns, self._types(cursor, statement))

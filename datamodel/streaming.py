@@ -182,6 +182,7 @@ class SqliteSource:
         parameters: Any,
         columns: tuple[Column, ...],
         watch: Watch,
+        _stored: bool = False,
     ) -> None:
         self._connection: sa.Connection | None = connection
         self._columns = columns

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from datamodel.archive import Archive
 from datamodel.columns import Column, Rows
 from datamodel.database import Database
-from datamodel.errors import QueryTimeoutError, UsageError
+from datamodel.dialect import is_full
+from datamodel.errors import BusyError, QueryTimeoutError, UsageError
 from vo_server.formats import votable
 from vo_server.formats.spool import unhurried
 
@@ -289,3 +290,22 @@ def test_a_connection_that_broke_while_nobody_used_it_is_replaced(
     monkeypatch.setattr("datamodel.database.TRUSTED_S", 0.0)
     with database.read() as connection:
         assert connection.exec_driver_sql("SELECT pg_backend_pid()").scalar() != broken
+
+
+def test_who_finds_no_connection_left_is_told_to_come_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Database(database_url)
+    full = sa.create_engine(opened.url, pool_size=1, max_overflow=0, pool_timeout=0.01)
+    monkeypatch.setattr(opened, "engine", full)
+    with opened.read(), pytest.raises(BusyError, match="no connection left"), opened.read():
+        pass
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "words", ["sorry, too many clients already", "remaining connection slots are reserved"]
+)
+def test_a_database_that_is_full_is_no_failure_of_ours(words: str) -> None:
+    assert is_full(sa.exc.OperationalError("", None, Exception(f"FATAL:  {words}")))
+    assert not is_full(sa.exc.OperationalError("", None, Exception("password authentication failed")))

@@ -1,6 +1,8 @@
 """How does a query become rows? The same walk for synchronous and asynchronous queries."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import sqlalchemy as sa
@@ -81,9 +83,10 @@ def _answer(
     catalogue = tap_schema.catalogue(archive, caller)
     if uploaded:
         catalogue = catalogue.with_tables([each.table for each in uploaded])
-    translated = translate(
-        query.text, catalogue, caller, speech, most=query.maxrec + 1, udfs=udfs.for_query(archive, caller)
-    )
+    with _alone():
+        translated = translate(
+            query.text, catalogue, caller, speech, most=query.maxrec + 1, udfs=udfs.for_query(archive, caller)
+        )
     if query.maxrec == 0:
         return Rows(translated.columns, iter(()), overflow=True, tables=translated.tables)
     seconds = archive.config.query_seconds if seconds is None else seconds
@@ -103,6 +106,21 @@ def _answer(
         raise UsageError(f"the database cannot compute this query: {reason}") from None
     rows.tables = translated.tables
     return bounded(rows, archive.config.answer_bytes)
+
+
+_TRANSLATING = threading.Lock()
+_PATIENCE_S = 0.05
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Let one thread translate at a time, as long as that is brief: many at once all take longer."""
+    held = _TRANSLATING.acquire(timeout=_PATIENCE_S)
+    try:
+        yield
+    finally:
+        if held:
+            _TRANSLATING.release()
 
 
 def run_watched(
