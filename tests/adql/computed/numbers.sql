@@ -45,8 +45,8 @@ SELECT ROUND(flux), ROUND(flux, 1), ROUND(flux, -2), ROUND(n, -1), TRUNCATE(flux
 --> [(*(compute(halves_away, t.flux, p) for p in (0, 1, -2)), compute(halves_away, t.n, -1), compute(lambda x: float(math.trunc(x)), t.flux),
    compute(lambda x: math.trunc(x * 100) / 100, t.flux), compute(lambda x: float(math.trunc(x / 10) * 10), t.n)) for t in where(T, lambda t: abs(t.flux) < 1e9)]
 
-SELECT ROUND(0.5), ROUND(-0.5), ROUND(1.5), ROUND(-2.5), ROUND(2.45, 1), ROUND(15, -1), ROUND(-15, -1), ROUND(149, -2) FROM things WHERE id = 1
---> [(1.0, -1.0, 2.0, -3.0, 2.5, 20.0, -20.0, 100.0)]
+SELECT ROUND(0.5), ROUND(0.5, 0), ROUND(-0.5), ROUND(1.5), ROUND(-2.5), ROUND(2.45, 1), ROUND(15, -1), ROUND(-15, -1), ROUND(149, -2) FROM things WHERE id = 1
+--> [(1.0, 1.0, -1.0, 2.0, -3.0, 2.5, 20.0, -20.0, 100.0)]
 
 SELECT MOD(n, 3), MOD(n, -3), MOD(flux, 0.7), MOD(n, small), MOD(-7, 3), MOD(7, -3), MOD(-7.5, 2), MOD(n, 0) FROM things WHERE id BETWEEN 1 AND 3 ORDER BY id
 --> [(int(math.fmod(t.n, 3)), int(math.fmod(t.n, -3)), math.fmod(t.flux, 0.7), compute(lambda a, b: int(math.fmod(a, b)), t.n, t.small), -1, 1, -1.5, None) for t in T if 1 <= t.id <= 3]

@@ -209,7 +209,10 @@ def called(written: Call, arguments: list[Value], speech: Speech) -> Value:
     known = _PLACES if written.name in _PLACES and len(arguments) == 2 else FUNCTIONS
     function = known[written.name]
     require(function.kind, written.name, arguments)
-    made = function.sql(speech, *[double(a) if function.kind == "number" else a.sql for a in arguments])
+    taken = arguments
+    if known is _PLACES and arguments[1].number == 0:
+        function, taken = FUNCTIONS[written.name], arguments[:1]
+    made = function.sql(speech, *[double(a) if function.kind == "number" else a.sql for a in taken])
     return derived(written.at, made, function.column(*arguments), written.name, arguments, function.copies)
 
 
