@@ -64,6 +64,8 @@ class Speech:
         ``none`` where there is no FULL JOIN.
     careful
         How a statement is written once more that failed because numbers left their range; slower.
+    round
+        Written with ``{value}``: a double rounded to a whole one, half away from zero.
     cells
         Written with ``{pixel}``, ``{order}`` and ``{last}``: the ranges ``lo`` to ``hi`` of the cells that are near
         a pixel (`datamodel.near_cells`), each of which has the number ``{last}`` beyond its first.
@@ -101,6 +103,7 @@ class Speech:
     operators: dict[str, str]
     full_join: str
     stack: int
+    round: str
     cells: str
     among: str
     spans: str
@@ -262,6 +265,7 @@ SPEECHES: dict[str, Speech] = {
         operators={},
         stack=92,
         full_join="any" if sqlite3.sqlite_version_info >= (3, 39) else "none",
+        round="round({value})",
         cells="(SELECT value AS lo, value + {last} AS hi FROM json_each(vo_near_cells({pixel}, {order})))",
         among="{value} IN ({query})",
         spans=(
@@ -299,6 +303,7 @@ SPEECHES: dict[str, Speech] = {
         operators={},
         full_join="equal",
         stack=10_000,
+        round="sign({value}) * floor(abs({value}) + CAST(0.5 AS DOUBLE PRECISION))",
         cells="(SELECT k AS lo, k + {last} AS hi FROM vo_near_cells({pixel}, {order}) AS k)",
         among="{value} = ANY (ARRAY({query}))",
         spans="vo_spans({shape})",

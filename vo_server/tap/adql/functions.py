@@ -90,7 +90,7 @@ def _remainder(speech: Speech, x: Sql, y: Sql) -> Sql:
 
 
 def _round(speech: Speech, x: Sql) -> Sql:
-    return call("sign", x) * call("floor", call("abs", x) + real(0.5))
+    return Sql(speech.round.format(value=x.text), sql.PRODUCT)
 
 
 def _truncate(speech: Speech, x: Sql) -> Sql:
