@@ -77,7 +77,7 @@ def tableset(archive: Archive, caller: Caller, asked: TablesQuery) -> Response:
         return vosi.tables_document(wanted, columns=asked.columns, tap_plus=asked.tap_plus)
 
     response = _answer(archive, caller, make, str(asked))
-    response.vary.add("User-Agent")
+    response.vary.update(("Accept", "User-Agent"))
     return response
 
 
