@@ -3,7 +3,6 @@
 The schemas are looked for beside the project; nothing is fetched.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ import pytest
 import requests
 from lxml import etree
 
-SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa"
-XS = "{http://www.w3.org/2001/XMLSchema}"
+from tests import ivoa_schemas
+
 UWS = "{http://www.ivoa.net/xml/UWS/v1.0}"
 
 pytestmark = [
     pytest.mark.clients,
-    pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the IVOA schemas are not beside the project"),
+    ivoa_schemas.needed,
 ]
 
 SETS = {
@@ -32,41 +31,12 @@ ASKED = {"LANG": "ADQL", "QUERY": "SELECT * FROM small.votable"}
 BOUNDS = {"rows": {}, "overflow": {"MAXREC": "1"}, "no rows": {"MAXREC": "0"}}
 
 
-class ByNamespace(etree.Resolver):
-    """Gives the schema of a namespace, whatever place in the web an import names."""
-
-    def __init__(self, found: dict[str, Path]) -> None:
-        self.found = {f"urn:{namespace}": path for namespace, path in found.items()}
-
-    def resolve(self, url: str, _public_id: str, context: object) -> object:
-        """See `lxml.etree.Resolver`."""
-        document = etree.parse(self.found[url])
-        for imported in document.iter(f"{XS}import"):
-            imported.set("schemaLocation", f"urn:{imported.get('namespace')}")
-        return self.resolve_string(etree.tostring(document), context)
-
-
-@cache
-def schema(name: str) -> etree.XMLSchema:
-    """All schemas of a set as one."""
-    paths = [
-        path for pattern in SETS[name] for path in sorted(SCHEMAS.glob(pattern)) if "benson" not in path.name
-    ]
-    found = {etree.parse(path).getroot().get("targetNamespace"): path for path in paths}
-    found.pop(None, None)
-    root = etree.Element(f"{XS}schema", nsmap={"xs": XS[1:-1]})
-    for namespace in found:
-        etree.SubElement(root, f"{XS}import", namespace=namespace, schemaLocation=f"urn:{namespace}")
-    parser = etree.XMLParser(no_network=True)
-    parser.resolvers.add(ByNamespace(found))
-    return etree.XMLSchema(etree.fromstring(etree.tostring(root), parser))
-
-
 def valid(document: bytes, *names: str) -> etree._Element:
     """The root of a document that keeps to each of the sets."""
     root = etree.fromstring(document)
     for name in names:
-        assert schema(name).validate(root), (name, schema(name).error_log.filter_from_errors())
+        known = ivoa_schemas.schema(*SETS[name])
+        assert known.validate(root), (name, known.error_log.filter_from_errors())
     return root
 
 
@@ -165,4 +135,4 @@ def test_what_is_not_valid_is_found_out(path: str, names: tuple[str, ...], serve
     root = valid(get(f"{served.url}/{path}"), *names)
     etree.SubElement(root, f"{{{etree.QName(root).namespace}}}nonsense")
     for name in names:
-        assert not schema(name).validate(root)
+        assert not ivoa_schemas.schema(*SETS[name]).validate(root)

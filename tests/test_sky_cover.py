@@ -152,3 +152,20 @@ def test_pixel_numbers_keep_the_shape_of_the_positions_and_wrap():
     assert len(set(hpx29([10.0, 370.0, -350.0], 20.0).tolist())) == 1
     with pytest.raises(UsageError, match=r"90\.25"):
         hpx29([0.0, 0.0], [0.0, 90.25])
+
+
+@pytest.mark.parametrize(
+    ("ra", "dec", "radius"),
+    [
+        (280.0690280994026, 24.74029350568423, 5.6740415351045685),
+        (121.2607131758813, 23.65789559330838, 6.964051877618903),
+        (32.15217672631946, 23.73853052906509, 6.643438466665359),
+        (45.00952490645619, 89.98751039580914, 0.021946291198162708),
+    ],
+)
+@pytest.mark.parametrize("max_ranges", [8, 16, 32, 100])
+def test_no_cell_that_an_edge_touches_is_overlooked(ra, dec, radius, max_ranges):
+    """Circles of which a search for cells by cdshealpix overlooks some."""
+    bearings = np.arange(0, 360, 0.25) * u.deg
+    edge = SkyCoord(ra, dec, unit="deg").directional_offset_by(bearings, radius * (1 - 1e-9) * u.deg)
+    assert covered(cover(Circle(ra, dec, radius), max_ranges), hpx29(edge.ra.deg, edge.dec.deg)).all()

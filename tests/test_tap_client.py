@@ -10,11 +10,8 @@ import pyvo
 from werkzeug.serving import make_server
 
 from datamodel.archive import Archive
-from datamodel.observatory import Instrument
-from datamodel.session import Session
-from datamodel.sky import hpx29
-from datamodel.sources import COLUMNS, insert_sources
 from processing.classes import TABLES
+from tests.made_sources import put_sources
 from vo_server.app import create_app
 from vo_server.tap.tap_schema import tables, update_tap_schema
 
@@ -26,13 +23,7 @@ DEC = np.array([57.13, 57.10, 57.15, 57.13, 0.0])
 def service(archive: Archive) -> Iterator[pyvo.dal.TAPService]:
     """The service of an archive with five sources, as pyvo sees it."""
     archive.prepare(TABLES)
-    with Session(archive, archive.caller("A", "P", 5)) as session:
-        owner = Instrument(name="camera")
-        owner.commit()
-        rows = np.zeros(len(RA), dtype=[(c.name, c.datatype.numpy) for c in COLUMNS if c.name != "slid"])
-        rows["sid"], rows["ra"], rows["dec"], rows["hpx29"] = range(len(RA)), RA, DEC, hpx29(RA, DEC)
-        with session.transaction() as connection:
-            insert_sources(connection, 1, owner.object_id, rows)
+    put_sources(archive, RA, DEC)
     server = make_server("127.0.0.1", 0, create_app(archive), threaded=True)
     archive.config = replace(archive.config, port=server.port)
     update_tap_schema(archive, tables(archive.config))

@@ -12,11 +12,8 @@ from astropy.io import votable
 from astropy.table import Table
 
 from datamodel.archive import Archive
-from datamodel.observatory import Instrument
-from datamodel.session import Session
-from datamodel.sky import hpx29
-from datamodel.sources import COLUMNS, insert_sources
 from tests import uploads
+from tests.made_sources import put_sources
 from tests.uploads import Send, answer, as_votable, error, part
 
 shared, application, served = uploads.shared, uploads.application, uploads.served
@@ -34,13 +31,7 @@ DEC = np.concatenate(
 def sources(shared: Archive) -> None:
     """Sources all over the sky, among them some at RA 0 and the poles."""
     shared.add_account("A", "P")
-    with Session(shared, shared.caller("A", "P", 5)) as session:
-        owner = Instrument(name="camera")
-        owner.commit()
-        rows = np.zeros(len(RA), dtype=[(c.name, c.datatype.numpy) for c in COLUMNS if c.name != "slid"])
-        rows["sid"], rows["ra"], rows["dec"], rows["hpx29"] = range(len(RA)), RA, DEC, hpx29(RA, DEC)
-        with session.transaction() as connection:
-            insert_sources(connection, 1, owner.object_id, rows)
+    put_sources(shared, RA, DEC)
 
 
 @pytest.mark.usefixtures("sources")

@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -15,10 +14,10 @@ from datamodel import tap_schema
 from datamodel.archive import Archive
 from datamodel.config import Config
 from processing.classes import TABLES
+from tests import ivoa_schemas
 from vo_server.app import create_app
 from vo_server.tap.tap_schema import tables, update_tap_schema
 
-SCHEMAS = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa"
 DOCUMENTS = (
     "/sia2/capabilities",
     "/sia2/availability",
@@ -32,7 +31,6 @@ DOCUMENTS = (
     "/tap/tables/archive.sources",
     "/tap/tables/tap_schema.columns",
 )
-XS = "{http://www.w3.org/2001/XMLSchema}"
 
 
 @pytest.fixture(scope="module")
@@ -50,43 +48,10 @@ def client(complete: Archive) -> FlaskClient:
     return create_app(complete).test_client()
 
 
-def schema_of(folders: tuple[str, ...]) -> etree.XMLSchema:
-    """All schemas of the folders as one; of two with the same namespace that of the later folder counts."""
-    found = {}
-    for folder in folders:
-        for path in sorted((SCHEMAS / folder).glob("*.xsd")):
-            namespace = etree.parse(path).getroot().get("targetNamespace")
-            if namespace and "benson" not in path.name:
-                found[namespace] = path
-    root = etree.Element(f"{XS}schema", nsmap={"xs": XS[1:-1]})
-    for namespace in found:
-        etree.SubElement(root, f"{XS}import", namespace=namespace, schemaLocation=f"urn:{namespace}")
-    parser = etree.XMLParser(no_network=True)
-    parser.resolvers.add(_ByNamespace(found))
-    return etree.XMLSchema(etree.fromstring(etree.tostring(root), parser))
-
-
-class _ByNamespace(etree.Resolver):
-    """Gives the file of a namespace, whatever place in the web an import names."""
-
-    def __init__(self, found: dict[str, Path]) -> None:
-        self._texts = {f"urn:{namespace}": self._local(path) for namespace, path in found.items()}
-
-    @staticmethod
-    def _local(path: Path) -> bytes:
-        document = etree.parse(path)
-        for imported in document.iter(f"{XS}import"):
-            imported.set("schemaLocation", f"urn:{imported.get('namespace')}")
-        return etree.tostring(document)
-
-    def resolve(self, url: str, public_id: object, context: object) -> object:
-        return self.resolve_string(self._texts[url], context)
-
-
-@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the IVOA schemas are not beside the project")
+@ivoa_schemas.needed
 @pytest.mark.parametrize("folders", [("rofr", "rec"), ("rofr",)], ids=["recommendations", "registries"])
 def test_documents_are_valid(client: FlaskClient, folders: tuple[str, ...]) -> None:
-    schema = schema_of(folders)
+    schema = ivoa_schemas.schema(*(f"{folder}/*.xsd" for folder in folders))
     for url in DOCUMENTS:
         response = client.get(url)
         assert response.mimetype == "text/xml"
@@ -97,7 +62,7 @@ def test_documents_are_valid(client: FlaskClient, folders: tuple[str, ...]) -> N
     assert not schema.validate(broken)
 
 
-@pytest.mark.skipif(not SCHEMAS.is_dir(), reason="the IVOA schemas are not beside the project")
+@ivoa_schemas.needed
 def test_the_document_of_a_service_that_is_down_is_valid_and_says_why(
     client: FlaskClient, complete: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +71,7 @@ def test_the_document_of_a_service_that_is_down_is_valid_and_says_why(
     for service in ("tap", "sia2", "datalink"):
         response = client.get(f"/{service}/availability")
         assert response.status_code == 200
-        assert schema_of(("rofr", "rec")).validate(etree.fromstring(response.data))
+        assert ivoa_schemas.schema("rofr/*.xsd", "rec/*.xsd").validate(etree.fromstring(response.data))
         availability = client_side.parse_availability(io.BytesIO(response.data))
         assert not availability.available
         assert [str(note) for note in availability.notes] == ["the database of this archive does not answer"]
