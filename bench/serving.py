@@ -15,6 +15,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from bench.clients import load as clients_at_once
+from bench.clients import requests
 from bench.databases import present
 from bench.service import FORM, TABLE, Service, ask, nothing, service
 from bench.timing import Target, verdict
@@ -56,26 +58,9 @@ def blank_ms(processes: int) -> float:
 
 def load(served: Service, clients: int, seconds: float) -> tuple[float, float, float]:
     """Cones by some clients at once: queries in a second, median and 95th percentile in milliseconds."""
-    times: list[float] = []
-    until = time.perf_counter() + seconds
-
-    def client(number: int) -> None:
-        connection, own = served.connect(), []
-        for query in cones(10_000, number):
-            began = time.perf_counter()
-            if began > until:
-                break
-            ask(connection, query, number).read()
-            own.append(time.perf_counter() - began)
-        times.extend(own)
-
-    threads = [threading.Thread(target=client, args=(n,)) for n in range(clients)]
-    began = time.perf_counter()
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return len(times) / (time.perf_counter() - began), *(1000 * np.percentile(times, (50, 95)))
+    asked = [requests(cones(int(1000 * seconds), n), n) for n in range(clients)]
+    times, took = clients_at_once(served.port, asked, seconds)
+    return len(times) / took, *(1000 * np.percentile(times, (50, 95)))
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def vectors(texts: pa.StringArray, column: Column) -> pa.ListArray:
         return pa.array(values, column.datatype.arrow)
 
 
-def narrowed(values: np.ndarray[Any, Any], null: np.ndarray[Any, Any], column: Column) -> pa.Array:
-    """Numbers of any numpy type in the column's; what is null is not looked at.
+def narrowed(values: np.ndarray[Any, Any], null: np.ndarray[Any, Any] | None, column: Column) -> pa.Array:
+    """Numbers of any numpy type in the column's; what is null, if anything is, is not looked at.
 
     Raises
     ------
@@ -91,10 +91,10 @@ def narrowed(values: np.ndarray[Any, Any], null: np.ndarray[Any, Any], column: C
         return pa.array(values, mask=null)
     if wanted.kind in "iu":
         limits = np.iinfo(wanted)
-        unfit = ~null & ~((values >= limits.min) & (values <= limits.max))
+        values = values if null is None else np.where(null, 0, values)
+        unfit = ~((values >= limits.min) & (values <= limits.max))
         if unfit.any():
             _refuse(values[unfit][0].item(), column)
-        values = np.where(null, 0, values)
     with np.errstate(over="ignore"):
         return pa.array(values.astype(wanted), mask=null)
 

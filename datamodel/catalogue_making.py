@@ -61,7 +61,7 @@ def make(
     rows = _ordered(seen.noted(batches), draft, folder) if draft.point else seen.noted(batches)
     with archive.database.write() as connection:
         draft.sql.create(connection, checkfirst=False)
-    total = fill(archive.database, draft.sql, _told(rows, seen, progress))
+    total = fill(archive.database, draft.sql, _told(rows, seen, progress), whole=True)
     progress("indexing", 0, None)
     with archive.database.write() as connection:
         for place, column in enumerate(draft.columns):

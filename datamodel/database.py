@@ -35,7 +35,9 @@ class Database:
         self.facts = facts_of(url)
         self._readers: Readers | None = None
         self.engine = sa.create_engine(url, **self.facts.engine_options)
-        sa.event.listen(self.engine, "connect", lambda connection, _record: self.facts.prepare(connection))
+        sa.event.listen(
+            self.engine, "connect", lambda connection, record: self.facts.prepare(connection, record.info)
+        )
         sa.event.listen(self.engine, "do_execute", _only_compiled)
         if self.facts.breaks:
             sa.event.listen(self.engine, "checkin", _used)

@@ -23,7 +23,7 @@ class Facts:
     engine_options
         Keyword arguments of `sqlalchemy.create_engine`.
     prepare
-        Called with each new DBAPI connection.
+        Called with each new DBAPI connection, and with a dictionary that is kept beside it.
     begin_write
         Statement that starts a transaction which is going to write, or None for the driver's own.
     begin_read
@@ -44,7 +44,7 @@ class Facts:
     """
 
     engine_options: dict[str, Any]
-    prepare: Callable[[Any], None]
+    prepare: Callable[[Any, dict[Any, Any]], None]
     begin_write: str | None
     begin_read: str | None
     lock_schema: str | None
@@ -56,7 +56,11 @@ class Facts:
     breaks: bool = False
 
 
-def _prepare_sqlite(connection: Any) -> None:
+PLAIN = "plain"
+"""Beside a connection to PostgreSQL: whether it is known not to be encrypted."""
+
+
+def _prepare_sqlite(connection: Any, _info: dict[Any, Any]) -> None:
     connection.isolation_level = None  # transactions are begun by us, not guessed by the driver
     cursor = connection.cursor()
     for pragma in (
@@ -73,10 +77,12 @@ def _prepare_sqlite(connection: Any) -> None:
     sqlite_functions.register(connection)
 
 
-def _prepare_postgresql(connection: Any) -> None:
+def _prepare_postgresql(connection: Any, info: dict[Any, Any]) -> None:
     connection.set_client_encoding("UTF8")
     with connection.cursor() as cursor:
         cursor.execute("SET TIME ZONE 'UTC'; SET standard_conforming_strings = on; SET jit = off")
+        cursor.execute("SELECT encrypted FROM pg_stat_gssapi WHERE pid = pg_backend_pid()")
+        info[PLAIN] = cursor.fetchall() == [(False,)] and not connection.info.ssl_in_use
     connection.commit()
 
 
@@ -155,7 +161,7 @@ def fault_of(failure: BaseException) -> str | None:
     """
     if isinstance(failure, psycopg2.Error):
         code = failure.pgcode or ""
-        return failure.diag.message_primary if code.startswith(_FAULTS_POSTGRESQL) else None
+        return failure.diag.message_primary or str(failure) if code.startswith(_FAULTS_POSTGRESQL) else None
     if isinstance(failure, sqlite3.Error):
         return next((told for text, told in _FAULTS_SQLITE.items() if text in str(failure)), None)
     return None

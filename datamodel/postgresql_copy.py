@@ -6,6 +6,7 @@ start, and each column of a batch is gathered by numpy or Arrow at once.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _EPOCH_US = 946_684_800_000_000  # 2000-01-01, from which PostgreSQL counts
 _NEVER = np.iinfo("i8").max
 
 Array = np.ndarray[Any, Any]
+Buffer = bytes | bytearray
 
 _NUMBERS = {16: "?", 20: ">i8", 21: ">i2", 23: ">i4", 700: ">f4", 701: ">f8"}
 _TIMES = {1114: ">i8", 1184: ">i8"}
@@ -71,14 +73,38 @@ _STORED: dict[str, tuple[str, int]] = {"f4": ("float4", 700), "i2": ("int2", 21)
 """The same for a number that is kept as the type, by numpy's name."""
 
 
-def decode(rows: list[bytes], columns: Sequence[Column], types: Sequence[int]) -> pa.RecordBatch:
-    """Rows in COPY's binary form, without its header and trailer, as one Arrow batch of the columns' types.
+@dataclass(frozen=True)
+class RowsOfCopy:
+    """Rows in COPY's binary form, without its header and trailer.
+
+    Attributes
+    ----------
+    data
+        Has them, and eight bytes more at its end.
+    begins, ends
+        Where each begins and ends in the data. It has the number of fields in two bytes, and for each field its
+        length in four (-1 is NULL) and its bytes.
+    """
+
+    data: Buffer
+    begins: Array
+    ends: Array
+
+    @classmethod
+    def of(cls, rows: list[bytes]) -> "RowsOfCopy":
+        """Rows that are given one by one."""
+        ends = np.cumsum(np.fromiter(map(len, rows), np.int64, len(rows)))
+        begins = np.concatenate(([0], ends[:-1]))
+        return cls(b"".join((*rows, bytes(8))), begins, ends)
+
+
+def decode(rows: RowsOfCopy, columns: Sequence[Column], types: Sequence[int]) -> pa.RecordBatch:
+    """Some rows as one Arrow batch of the columns' types.
 
     Parameters
     ----------
     rows
-        One for each row: the number of fields in two bytes, and for each field its length in four (-1 is
-        NULL) and its bytes.
+        As the server sends them.
     columns
         Describes the fields.
     types
@@ -89,21 +115,20 @@ def decode(rows: list[bytes], columns: Sequence[Column], types: Sequence[int]) -
     UsageError
         A value is none of its column's type.
     """
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    data = b"".join((*rows, bytes(8)))
-    ends = np.cumsum(lengths)
-    at = ends - lengths
+    data, at = rows.data, rows.begins
     if not (_gathered(data, at, ">i2") == len(columns)).all():
         raise ValueError(f"rows of COPY that have not {len(columns)} fields")
-    at += 2
+    at = at + 2
     arrays = []
     for column, type_ in zip(columns, types, strict=True):
-        size = _gathered(data, at, ">i4").astype(np.int64)
+        size = _gathered(data, at, ">i4").astype(np.int32)
         at += 4
-        null = size < 0
-        arrays.append(_field(data, at, np.where(null, 0, size), null, column, type_))
-        at += np.maximum(size, 0)
-    if not np.array_equal(at, ends):
+        null = size < 0 if size.min() < 0 else None
+        if null is not None:
+            size[null] = 0
+        arrays.append(_field(data, at, size, null, column, type_))
+        at += size
+    if not np.array_equal(at, rows.ends):
         raise ValueError("rows of COPY that do not end where their last field does")
     return pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
 
@@ -133,7 +158,7 @@ def received(columns: Sequence[Column], stored: bool = False) -> tuple[list[str]
     return [cast for cast, _ in wanted], [type_ for _, type_ in wanted]
 
 
-def _gathered(data: bytes, at: Array, dtype: str) -> Array:
+def _gathered(data: Buffer, at: Array, dtype: str) -> Array:
     """The values of a fixed width that start at some bytes, aligned or not."""
     width = np.dtype(dtype).itemsize
     everywhere = np.ndarray((len(data) - width + 1,), dtype, data, strides=(1,))
@@ -141,7 +166,7 @@ def _gathered(data: bytes, at: Array, dtype: str) -> Array:
     return taken
 
 
-def _field(data: bytes, at: Array, size: Array, null: Array, column: Column, type_: int) -> pa.Array:
+def _field(data: Buffer, at: Array, size: Array, null: Array | None, column: Column, type_: int) -> pa.Array:
     if type_ in _TEXTS:
         texts = texts_at(data, at, size, null)
         convert = _OF_TEXT.get(column.datatype.kind)
@@ -161,10 +186,11 @@ _OF_TEXT: dict[str, Callable[[pa.StringArray, Column], pa.Array]] = {
 }
 
 
-def _timestamps(microseconds: Array, null: Array) -> pa.StringArray:
+def _timestamps(microseconds: Array, null: Array | None) -> pa.StringArray:
     """DALI text of microseconds since 2000; what is infinite is NULL."""
     counted = microseconds.astype(np.int64)
-    null = null | (counted == _NEVER) | (counted == -_NEVER - 1)
+    never = (counted == _NEVER) | (counted == -_NEVER - 1)
+    null = never if null is None else never | null
     milliseconds = (np.where(null, 0, counted) + _EPOCH_US) // 1000
     written = pa.array(milliseconds, pa.timestamp("ms"), mask=null).cast(pa.string())
     return pc.replace_substring(written, " ", "T")

@@ -8,7 +8,9 @@ import pyarrow as pa
 Array = np.ndarray[Any, Any]
 
 
-def texts_at(data: bytes | memoryview, at: Array, size: Array, null: Array | None = None) -> pa.StringArray:
+def texts_at(
+    data: bytes | bytearray | memoryview, at: Array, size: Array, null: Array | None = None
+) -> pa.StringArray:
     """The texts that lie in a buffer, which is UTF-8 where they do.
 
     Parameters

@@ -98,17 +98,20 @@ def insert(connection: sa.Connection, table: sa.Table, batches: Iterable[pa.Reco
         return _INSERT[connection.dialect.name](driver_of(connection), table.name, batches)
 
 
-def fill(database: Database, table: sa.Table, batches: Iterable[pa.RecordBatch]) -> int:
+def fill(database: Database, table: sa.Table, batches: Iterable[pa.RecordBatch], whole: bool = False) -> int:
     """Put the rows of a catalogue into a table that nobody else knows of; see `insert`.
 
-    Where others wait for a transaction that writes, there are several.
+    Where others wait for a transaction that writes, there are several. If these are the `whole` table, which is
+    empty, it needs no care afterwards.
     """
     total = 0
     for part in _parts(batches) if database.facts.begin_write else [batches]:
         with database.write() as connection:
             if not connection.in_transaction():
                 connection.begin()  # else what the driver is told is not committed
-            total += insert(connection, table, part, "the catalogue")
+            with _told("the catalogue"):
+                put = (_FILL if whole else _INSERT)[connection.dialect.name]
+                total += put(driver_of(connection), table.name, part)
     return total
 
 
@@ -206,11 +209,18 @@ def _values(array: pa.Array) -> list[Any]:
     return values
 
 
-def _insert_postgresql(raw: Any, name: str, batches: Iterable[pa.RecordBatch]) -> int:
+def _fill_postgresql(raw: Any, name: str, batches: Iterable[pa.RecordBatch]) -> int:
+    """Rows that all transactions see at once, so that no vacuum has to say so; only an emptied table takes them."""
+    with raw.cursor() as cursor:
+        cursor.execute(f'TRUNCATE "{name}"')
+    return _insert_postgresql(raw, name, batches, ", FREEZE")
+
+
+def _insert_postgresql(raw: Any, name: str, batches: Iterable[pa.RecordBatch], how: str = "") -> int:
     source = _Csv(batches)
     try:
         with raw.cursor() as cursor:
-            cursor.copy_expert(f'COPY "{name}" FROM STDIN (FORMAT CSV)', source)
+            cursor.copy_expert(f'COPY "{name}" FROM STDIN (FORMAT CSV{how})', source)
     except psycopg2.Error:
         if source.failure is not None:
             raise source.failure from None
@@ -258,6 +268,8 @@ _INSERT: dict[str, Callable[[Any, str, Iterable[pa.RecordBatch]], int]] = {
     "sqlite": _insert_sqlite,
     "postgresql": _insert_postgresql,
 }
+
+_FILL = _INSERT | {"postgresql": _fill_postgresql}
 
 _ANALYSE: dict[str, tuple[str, ...]] = {
     "sqlite": ("PRAGMA analysis_limit = 1000", 'ANALYZE "{table}"'),
