@@ -1,5 +1,7 @@
 """Does the thread that has answered take the next request, if it comes at once, and leave threads to others?"""
 
+import os
+import signal
 import socket
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 from gunicorn.workers.gthread import ThreadWorker
 
-from vo_server.kept_connections import KeptConnections
+from vo_server.kept_connections import Fellows, KeptConnections
 
 
 @pytest.fixture
@@ -53,3 +55,37 @@ def test_half_of_the_threads_wait_at_the_most(worker: KeptConnections) -> None:
 def test_a_server_that_ends_waits_for_nobody(worker: KeptConnections) -> None:
     worker.alive = False
     assert _asked(b"rr", worker.handle) == (True, b"r")
+
+
+def test_a_process_knows_whether_another_one_has_fewer_connections() -> None:
+    fellows = Fellows()
+    assert not fellows.has_fewer(5)
+    fellows.tell(1, 0)
+    assert not fellows.has_fewer(5), "which is itself"
+    leave, left = os.pipe()
+    other = os.fork()
+    if not other:
+        fellows.tell(2 + 64, 3)
+        os.write(left, b"told")
+        signal.pause()
+    try:
+        assert os.read(leave, 4) == b"told"
+        assert fellows.has_fewer(4)
+        assert not fellows.has_fewer(3)
+    finally:
+        os.kill(other, signal.SIGKILL)
+        os.waitpid(other, 0)
+    assert not fellows.has_fewer(4), "it does not live any more"
+
+
+def test_who_has_more_connections_lets_another_process_accept(
+    worker: KeptConnections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(ThreadWorker, "accept", lambda _self, listener: done.append(listener))
+    monkeypatch.setattr("time.sleep", lambda _: done.append("waited"))
+    for connections in (2, 3):
+        worker.nr_conns = connections
+        monkeypatch.setattr(Fellows, "has_fewer", lambda _self, own: own > 2)
+        worker.accept(f"accepted by one with {connections}")
+    assert done == ["accepted by one with 2", "waited", "accepted by one with 3"]

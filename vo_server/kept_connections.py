@@ -1,16 +1,57 @@
-"""How is a client answered that asks again as soon as it has its answer?
+"""How are clients answered that keep their connections: at once, and by all processes alike?
 
-By the thread that answered it, which waits a moment for that. The way through the server's one dispatching thread,
-into its selector and out again, takes nearly as long as a small answer.
+Who asks again as soon as it has its answer is answered by the thread that gave it, which waits a moment for that. The
+way through the server's one dispatching thread, into its selector and out again, takes nearly as long as a small
+answer.
+
+A connection stays with the process that accepted it. Which one does is a matter of luck, so one that has more than
+another lets that go first; else eight clients may well share one process while the other idles.
 """
 
+import mmap
+import os
 import select
 import threading
+import time
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
 MOMENT_MS = 20
+YIELD_S = 0.001
+_PLACES = 64
+
+
+class Fellows:
+    """How many connections each process has; the processes are forked from the one that made this."""
+
+    def __init__(self) -> None:
+        self._told = memoryview(mmap.mmap(-1, 8 * _PLACES)).cast("i")
+
+    def tell(self, place: int, connections: int) -> None:
+        """Say how many connections the process that calls this has; places are reused."""
+        at = 2 * (place % _PLACES)
+        self._told[at], self._told[at + 1] = os.getpid(), connections
+
+    def has_fewer(self, connections: int) -> bool:
+        """Whether another process that lives has fewer connections than some."""
+        pids, counts = self._told[::2].tolist(), self._told[1::2].tolist()
+        return any(
+            count < connections and pid != os.getpid() and _lives(pid)
+            for pid, count in zip(pids, counts, strict=True)
+            if pid
+        )
+
+
+def _lives(pid: int) -> bool:
+    with suppress(OSError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+FELLOWS = Fellows()
 
 
 class KeptConnections(ThreadWorker):  # type: ignore[misc]
@@ -26,6 +67,17 @@ class KeptConnections(ThreadWorker):  # type: ignore[misc]
         while told is True and self.alive and self._asks_again(conn.sock):
             told = super().handle(conn)
         return told
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection, unless another process does that has fewer."""
+        if FELLOWS.has_fewer(self.nr_conns):
+            time.sleep(YIELD_S)
+        super().accept(listener)
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        """Do what is to be done, and tell the other processes how many connections there are now."""
+        super().wait_for_and_dispatch_events(timeout)
+        FELLOWS.tell(self.age, self.nr_conns)
 
     def _asks_again(self, sock: Any) -> bool:
         if not self._waiting.acquire(blocking=False):
