@@ -35,13 +35,13 @@ class Service:
         On the loopback address.
     pid
         Of its master process.
-    folder
-        Of its archive.
+    url
+        Of its database.
     """
 
     port: int
     pid: int
-    folder: Path
+    url: str
     connection: http.client.HTTPConnection = field(init=False)
 
     def __post_init__(self) -> None:
@@ -90,11 +90,13 @@ def service(kind: str, rows: int, processes: int) -> Iterator[Service]:
         settings["VO_TRUSTED_PROXIES"] = "127.0.0.1"  # so that each client counts for itself
         if kind != "sqlite":
             settings["VO_DATABASE_URL"] = url
+        else:
+            url = f"sqlite:///{folder}/archive.sqlite"
         environment = os.environ | settings
         began = time.perf_counter()
         _run(environment, "catalogue", "add", str(file), "--name", TABLE, "--ra", "ra", "--dec", "dec")
         print(f"{kind:10} catalogue add, {rows} rows: {time.perf_counter() - began:.1f} s")
-        with _served(environment, folder) as made:
+        with _served(environment, url) as made:
             yield made
 
 
@@ -105,13 +107,13 @@ def _table(rows: int) -> pa.Table:
 
 
 @contextmanager
-def _served(environment: dict[str, str], folder: Path) -> Iterator[Service]:
+def _served(environment: dict[str, str], url: str) -> Iterator[Service]:
     port = _free_port()
     command = [sys.executable, "-m", "vo_server.cli", "serve", "--port", str(port)]
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         _wait(port, process)
-        yield Service(port, process.pid, folder)
+        yield Service(port, process.pid, url)
     finally:
         process.send_signal(signal.SIGINT)
         try:

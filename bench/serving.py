@@ -1,6 +1,7 @@
 """How fast is TAP over HTTP, on a catalogue as a site has it, and how much of that is HTTP alone?
 
-An answer of an application that answers nothing, served in the same way, stands beside them. The absolute
+An answer of an application that answers nothing, served in the same way, stands beside them, and so does the bare SQL,
+asked of the driver. The absolute
 figures are for an idle machine with two cores, of which the clients here take their share.
 """
 
@@ -15,6 +16,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from bench.bare import Bare, copy_s
 from bench.clients import load as clients_at_once
 from bench.clients import requests
 from bench.databases import present
@@ -25,6 +27,7 @@ RADIUS_DEG = 0.1
 SMALL = f"SELECT TOP 1 source_id FROM {TABLE}"
 UPLOAD_RADIUS_DEG = 1 / 3600
 WAITING = 200
+MILLION = 1_000_000
 
 
 def cones(count: int, seed: int) -> list[str]:
@@ -98,7 +101,8 @@ def waiting(served: Service, clients: int) -> Iterator[None]:
 
 def everything(served: Service) -> tuple[float, float, float, float]:
     """All rows as BINARY2: seconds, seconds to the first byte, megabytes, and megabytes of memory added."""
-    before, peak, done = served.memory_mb(), [0.0], threading.Event()
+    before, done = served.memory_mb(), threading.Event()
+    peak = [before]
 
     def watch() -> None:
         while not done.wait(0.1):
@@ -191,9 +195,12 @@ def measured(kind: str, options: argparse.Namespace) -> list[Target]:
         round_trip_ms(served, 1)  # the workers of jobs have begun, too
         for query in cones(40, 99):
             served.ask(query).read()
+        bare = Bare(served.url, options.rows)
         print(f"{kind:10} an answer of nothing: {blank_ms(options.processes):.2f} ms")
         served.connection = served.connect()
         alone = median_ms(lambda q: served.ask(q).read(), cones(200, 1))
+        bare_ms = bare.cone_ms(cones(200, 1))
+        print(f"{kind:10} cone: {alone:.2f} ms, its bare SQL {bare_ms:.2f} ms, {alone / bare_ms:.1f} times")
         at_most("cone 0.1 deg, kept connection", alone, 8.0, "ms")
         with waiting(served, WAITING):
             served.connection = served.connect()
@@ -211,8 +218,15 @@ def measured(kind: str, options: argparse.Namespace) -> list[Target]:
             f"{kind:10} {options.rows} rows, {size:.0f} MB: {total:.2f} s,"
             f" first byte {1000 * first:.0f} ms, +{added:.0f} MB"
         )
-        per_million = total * 1e6 / options.rows
-        at_most("1,000,000 rows as BINARY2", per_million, 2.0 if kind == "postgresql" else 3.5, "s")
+        bare_s, copy_ms = bare.everything_s(f"SELECT * FROM {TABLE}"), 1000 * copy_s(size)
+        print(
+            f"{kind:10} the bare SQL, rows thrown away: {bare_s:.2f} s, {total / bare_s:.2f} times;"
+            f" a copy of the bytes: {copy_ms:.0f} ms"
+        )
+        bare.close()
+        per_million = total * MILLION / options.rows
+        if options.rows >= MILLION:
+            at_most("1,000,000 rows as BINARY2", per_million, 2.0 if kind == "postgresql" else 3.5, "s")
         at_most("first byte of all rows", 1000 * first, 50.0, "ms")
         at_most("memory added", added, 64.0, "MB")
         at_most("async round trip", round_trip_ms(served), 100.0, "ms")
@@ -236,7 +250,7 @@ OTHERS = {
 def main() -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=MILLION)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--databases", nargs="+", choices=["sqlite", "postgresql"], default=present())
