@@ -247,6 +247,33 @@ def test_pixels_of_indexed_columns_are_read_from_the_index(database: Database) -
     assert "vo_pixel" in written("dec, ra")
 
 
+@pytest.mark.parametrize("order", [0, 1, 2, 29])
+def test_rows_of_a_cell_are_found_through_the_index(database: Database, order: int) -> None:
+    cell = f"ivo_healpix_index({order}, ra, dec)"
+    numbers = sorted(n for (n,) in answer(database, f"SELECT {cell} FROM t.many") if n is not None)
+    last = 12 * 4**order - 1
+    for number in (
+        -(2**63),
+        -1,
+        0,
+        numbers[0],
+        numbers[len(numbers) // 2],
+        numbers[-1],
+        last,
+        last + 1,
+        2**63 - 1,
+    ):
+        for sign in ("=", "<", "<=", ">", ">=", "<>"):
+            for condition in (f"{cell} {sign} {number}", f"NOT {number} {sign} {cell}"):
+                query = f"SELECT id FROM t.many WHERE {condition}"
+                text = translate(query, CATALOGUE, ANONYMOUS, database.speech).text
+                assert ('"hpx29" BETWEEN' in text) == (sign != "<>" and not condition.startswith("NOT")), (
+                    query
+                )
+                plain = query.replace("dec)", "dec + 0)")
+                assert sorted(answer(database, query)) == sorted(answer(database, plain)), query
+
+
 @pytest.mark.parametrize(
     ("expression", "message"),
     [

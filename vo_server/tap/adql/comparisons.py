@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable
 
 from datamodel import sql
+from datamodel.healpix import ORDER, SKY
 from datamodel.speech import Speech
 from datamodel.sql import Sql
 from vo_server.tap.adql import casts, geometry, shape_relations
@@ -108,7 +109,7 @@ _UNKNOWN = sql.cast(sql.NULL, "BOOLEAN")
 
 
 def _geometric(sign: str, left: Value, right: Value, speech: Speech) -> tuple[Sql, Sql, bool] | None:
-    """``CONTAINS(...) = 1`` and ``DISTANCE(...) < r``, which an index may answer.
+    """``CONTAINS(...) = 1``, ``DISTANCE(...) < r`` and the number of a cell, which an index may answer.
 
     Returns
     -------
@@ -120,7 +121,19 @@ def _geometric(sign: str, left: Value, right: Value, speech: Speech) -> tuple[Sq
     if left.ends is not None and sign in ("<", "<=") and right.kind == "number" and _is_radius(right):
         truth, plain = shape_relations.nearer(left.at, *left.ends, right, speech, strictly=sign == "<")
         return truth, plain, False
+    if left.cells is not None and sign != "<>" and right.constant and is_integer(right):
+        return _in_cells(*left.cells, sign, right.constant[0]), sql.compare(left.sql, sign, right.sql), False
     return None
+
+
+def _in_cells(index: Sql, order: int, sign: str, number: int) -> Sql:
+    """That the number of a cell is like this, of the index at order 29; one that has no place is in no cell."""
+    each, (first, last) = 4 ** (ORDER - order), SKY
+    low = {"=": number, ">": number + 1, ">=": number}.get(sign)
+    high = {"=": number + 1, "<": number, "<=": number + 1}.get(sign)
+    at_least = first if low is None else min(max(low * each, first), last + 1)
+    at_most = last if high is None else max(min(high * each - 1, last), first - 1)
+    return index.between(sql.number(at_least), sql.number(at_most))
 
 
 def _is_radius(value: Value) -> bool:

@@ -43,8 +43,10 @@ def pixel(call: Call, arguments: list[Value], speech: Speech, _find: Finder) -> 
         return constant(call, _numbered(order, lon, lat), PIXEL, speech)
     columns = indexed(place)
     known = sql.call("nullif", columns[2], NO_PIXEL) if columns else sql.call("vo_pixel", lon.sql, lat.sql)
-    made = _coarser(known, order, speech)
-    return derived(call.at, made, PIXEL, call.name, [order, lon, lat], 3)
+    made = derived(call.at, _coarser(known, order, speech), PIXEL, call.name, [order, lon, lat], 3)
+    if columns and order.number is not None:
+        made.cells = columns[2], int(order.number)
+    return made
 
 
 def _place(call: Call, arguments: list[Value]) -> Point:

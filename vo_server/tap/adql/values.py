@@ -61,6 +61,8 @@ class Value:
         If it is arithmetic: the same, without NULL for what has left the range of its type; as an operand of more.
     ends
         If it is DISTANCE: the two points.
+    cells
+        If it is the number of the HEALPix cell of an indexed position: the index, of order 29, and the order.
     """
 
     at: Position
@@ -78,6 +80,7 @@ class Value:
     plain: Sql | None = field(default=None)
     unchecked: Sql | None = field(default=None)
     ends: "tuple[Point, Point] | None" = field(default=None)
+    cells: tuple[Sql, int] | None = field(default=None)
 
     @property
     def sql(self) -> Sql:
@@ -115,6 +118,7 @@ class Value:
             self.plain,
             self.unchecked,
             self.ends,
+            self.cells,
         )
 
     def but(self, **changes: Any) -> "Value":
