@@ -56,6 +56,9 @@ class Facts:
     breaks: bool = False
 
 
+LONGEST_BYTES = 1 << 24
+"""Of a row that a query may make, or of one value."""
+
 PLAIN = "plain"
 """Beside a connection to PostgreSQL: whether it is known not to be encrypted."""
 
@@ -74,6 +77,7 @@ def _prepare_sqlite(connection: Any, _info: dict[Any, Any]) -> None:
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_BYTES)
     sqlite_functions.register(connection)
 
 

@@ -62,6 +62,16 @@ CATALOGUE = Catalogue(
 )
 
 _MILLION = 1_000_000
+
+
+def _growing(column: str, operator: str, levels: int = 3) -> str:
+    """Each query has sixty times the expression of the one before; without FROM where there are fewer levels."""
+    many = f"q0 AS (SELECT {column} AS n FROM one)"
+    for level in range(1, levels + 1):
+        many += f", q{level} AS (SELECT {operator.join(['n'] * 60)} AS n FROM q{level - 1})"
+    return f"WITH {many} SELECT n" + (f" FROM q{levels}" if levels > 2 else "")
+
+
 LONG = {
     "blanks": " " * _MILLION,
     "parentheses": "SELECT " + "(" * (_MILLION - 7),
@@ -87,6 +97,11 @@ LONG = {
     + "".join(f", a{n} AS (SELECT p.*, q.* FROM a{n - 1} p, a{n - 1} q)" for n in range(1, 30))
     + " SELECT * FROM a29",
     "coalesce": f"SELECT COALESCE({', '.join(['x'] * 25_000)}) FROM one",
+    "texts that grow": _growing("t", "||"),
+    "sums that grow": _growing("x", "+"),
+    "sums that grow in queries": f"SELECT {'+'.join(['n'] * 60)} FROM (SELECT {'+'.join(['n'] * 60)} AS n FROM "
+    f"(SELECT {'+'.join(['x'] * 60)} AS n FROM one) AS a) AS b",
+    "sums in many columns": _growing("x", "+", 2) + ", n" * 200 + " FROM q2",
     "vertices": f"SELECT i FROM one WHERE 1 = CONTAINS(POINT(x, x), POLYGON({', '.join(['1, 2'] * 5_000)}))",
 }
 
@@ -96,6 +111,11 @@ def test_what_is_too_long_or_too_deep_is_refused_in_a_short_message(what: str) -
     with pytest.raises(AdqlError) as error:
         translate(LONG[what], CATALOGUE, ANONYMOUS, SPEECHES["sqlite"])
     assert len(str(error.value)) < 1_100
+
+
+def test_brackets_in_texts_and_names_do_not_count() -> None:
+    deep = f"SELECT {'(' * 8}x{')' * 8} AS \"{')(' * 40}\" FROM one WHERE t = '{')' * 9}' OR t = '{'(' * 90}'"
+    assert translate(deep, CATALOGUE, ANONYMOUS, SPEECHES["sqlite"]).columns[0].name
 
 
 @pytest.fixture(scope="module")

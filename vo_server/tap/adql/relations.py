@@ -82,7 +82,7 @@ class Relations:
             for name, answer, cte in self.named:
                 if node.parts[0].matches(name.text):
                     names = (node.alias or node.parts[0]).text
-                    return _single(Source((names,), answer.columns, answer.labels, alias), cte)
+                    return _single(answer.source(names, alias), cte)
         table = self.catalogue.find(node)
         names_of = (node.alias.text,) if node.alias else (table.schema, table.name)
         self.used[table.full_name] = table
@@ -96,7 +96,7 @@ class Relations:
         answer = self.answer(node.query, None)
         assert node.alias is not None
         alias = f"t{next(self.numbers)}"
-        return _single(Source((node.alias.text,), answer.columns, answer.labels, alias), f"({answer.text})")
+        return _single(answer.source(node.alias.text, alias), f"({answer.text})")
 
     def _join(self, node: tree.Join, parent: Scope | None) -> Relation:
         left = self.relation(node.left, parent)

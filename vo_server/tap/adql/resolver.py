@@ -220,7 +220,8 @@ class Resolver:
     def _subquery(self, node: tree.Subquery) -> Value:
         answer = self._one_column(node.query, "a value")
         column = replace(answer.columns[0], principal=False, indexed=False, std=False)
-        return Value(node.at, sql.subquery(answer.text), column, object(), aliases=ANY_TABLE)
+        weight = 1 + sum(answer.weights)
+        return Value(node.at, sql.subquery(answer.text), column, object(), aliases=ANY_TABLE, weight=weight)
 
     def _one_column(self, query: tree.Query, what: str) -> "Answer":
         answer = self.answer(query, self.scope)

@@ -36,6 +36,8 @@ class Source:
         What to select from to see that table's rows once more.
     searched
         What to search by position instead, and the column there.
+    weights
+        If this is a query, the `Value.weight` of each column there: a database may write it out again here.
     """
 
     names: tuple[str, ...]
@@ -45,6 +47,7 @@ class Source:
     table: Table | None = None
     text: str = ""
     searched: tuple[str, str] | None = None
+    weights: tuple[int, ...] = ()
 
     def is_called(self, parts: Iterable[Name]) -> bool:
         """Whether ``schema.table`` or ``table`` names this."""
@@ -66,6 +69,7 @@ class Source:
             ("column", self.alias, index, column.name),
             loose=frozenset((f"{self.names[-1]}.{column.name}",)),
             aliases=self.own,
+            weight=self.weights[index] if self.weights else 1,
             origin=(self, column.name),
         )
 

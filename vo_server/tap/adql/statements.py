@@ -17,10 +17,10 @@ from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.naming import named_columns
 from vo_server.tap.adql.relations import Relations
 from vo_server.tap.adql.resolver import Resolver
-from vo_server.tap.adql.scope import Relation, Scope
+from vo_server.tap.adql.scope import Relation, Scope, Source
 from vo_server.tap.adql.types import common_type
 from vo_server.tap.adql.udf import Udfs
-from vo_server.tap.adql.values import Value
+from vo_server.tap.adql.values import MAX_WEIGHT_OF_COLUMNS, Value
 
 MAX_COLUMNS = 1600
 """Most columns of a query, and terms of its order and grouping; PostgreSQL has room for 1664 all together."""
@@ -45,10 +45,13 @@ class Answer:
         Whether it is a SELECT without order, TOP or OFFSET, which can stand beside UNION as it is.
     correlated
         Whether it needs columns of a query around it.
+    weights
+        The `Value.weight` of each column.
     """
 
     text: str
     columns: tuple[Column, ...]
+    weights: tuple[int, ...]
     top: int | None = None
     plain: bool = False
     correlated: bool = False
@@ -62,6 +65,10 @@ class Answer:
     def sample(self) -> Value:
         """The first column, to compare types with."""
         return self.value(Position(1, 1), 0)
+
+    def source(self, name: str, alias: str) -> Source:
+        """The same as a table of a FROM clause."""
+        return Source((name,), self.columns, self.labels, alias, weights=self.weights)
 
     def value(self, at: Position, index: int) -> Value:
         """A column, as far as types go."""
@@ -168,13 +175,15 @@ class Statements:
         _check_groups(select, [*(v for v, _ in items), having, *order], bool(group))
         each = "DISTINCT " if select.distinct else ""
         text = _assembled(each, scope, items, where, group, having)
+        weights = _weights(query.at, items)
         if select.distinct and query.order:
-            return self._wrapped(Answer(text, columns, correlated=scope.reaches_out), query, select.top)
+            inner = Answer(text, columns, weights, correlated=scope.reaches_out)
+            return self._wrapped(inner, query, select.top)
         if order:
             text += self._ordered([(v, o.descending) for v, o in zip(order, terms, strict=True)])
         plain = not order and select.top is None and query.offset is None
         text += self._limits(query.offset, select.top)
-        return Answer(text, columns, select.top, plain, scope.reaches_out)
+        return Answer(text, columns, weights, select.top, plain, scope.reaches_out)
 
     def _ordered(self, terms: list[tuple[Value, bool]]) -> str:
         """ORDER BY; a constant would be taken for the place of a column, and orders nothing."""
@@ -221,13 +230,14 @@ class Statements:
                     node.at, f"{operation.operator} joins queries of as many columns, found {widths}"
                 )
         columns = tuple(_united(operation, answers, i) for i in range(len(first.columns)))
+        weights = tuple(map(sum, zip(*(a.weights for a in answers), strict=True)))
         operands = [self._operand(n.at, a, columns) for a, n in zip(answers, operation.operands, strict=True)]
         if operation.all and operation.operator != "UNION":
             for answer, node in zip(answers, operation.operands, strict=True):
                 _check_alone(node.at, answer)
-            return Answer(_with_multiplicity(operation, operands, first.labels), columns)
+            return Answer(_with_multiplicity(operation, operands, first.labels), columns, weights)
         between = f" {operation.operator}{' ALL' if operation.all else ''} "
-        return Answer(between.join(operands), columns, correlated=any(a.correlated for a in answers))
+        return Answer(between.join(operands), columns, weights, correlated=any(a.correlated for a in answers))
 
     def _operand(self, at: Position, answer: Answer, columns: tuple[Column, ...]) -> str:
         """An operand as a SELECT without order, limit or parentheses, which SQLite does not take there."""
@@ -259,7 +269,7 @@ class Statements:
             terms.append((value, order.descending))
         listed = ", ".join(inner.labels)
         text = f"SELECT {listed} FROM ({inner.text}) AS {alias}{self._ordered(terms)}"  # noqa: S608
-        return Answer(text + self._limits(query.offset, top), inner.columns, top)
+        return Answer(text + self._limits(query.offset, top), inner.columns, inner.weights, top)
 
     _BODIES: ClassVar[dict[type[tree.Node], Callable[..., Answer]]] = {
         tree.Select: _plain_select,
@@ -305,6 +315,16 @@ def _items(select: tree.Select, scope: Scope, resolver: Resolver) -> list[tuple[
             items.append((resolver.value(node.value), node.alias.text if node.alias else None))
         _check_count(node.at, items, "columns in one SELECT")
     return items
+
+
+def _weights(at: Position, items: list[tuple[Value, str | None]]) -> tuple[int, ...]:
+    """How much there is in each column of a SELECT; refuses too much in all."""
+    weights = tuple(value.weight for value, _ in items)
+    if sum(weights) > MAX_WEIGHT_OF_COLUMNS:
+        raise AdqlError(
+            at, "the columns of the query are too large together; write it with fewer or shorter ones"
+        )
+    return weights
 
 
 def _check_count(at: Position, terms: Sequence[object], what: str) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MAX_WEIGHT = 20_000
 """Most terms of one expression once it is SQL; guards against wrong domains repeat their argument."""
 
+MAX_WEIGHT_OF_COLUMNS = 200_000
+"""The same of all columns of a query together."""
+
 BOOLEAN = Column("", "BOOLEAN")
 INTEGER = Column("", "INTEGER")
 DOUBLE = Column("", "DOUBLE")
