@@ -1,5 +1,6 @@
 """What does every URL do alike: hosts, headers, errors, HEAD?"""
 
+import io
 import logging
 import re
 from collections.abc import Iterator
@@ -283,6 +284,17 @@ def test_a_method_that_is_not_there_names_those_that_are(client: FlaskClient) ->
 def test_a_body_may_be_so_long(client: FlaskClient) -> None:
     response = client.post("/tap/sync", data={"LANG": "ADQL", "QUERY": "x" * MAX_BODY_BYTES})
     assert response.status_code == 413
+
+
+def test_a_body_of_untold_length_is_not_cut_off(client: FlaskClient) -> None:
+    form = b"LANG=ADQL&QUERY=SELECT+1+FROM+tap_schema.tables&X=" + b"x" * MAX_BODY_BYTES + b"&MAXREC=1"
+    response = client.post(
+        "/tap/sync",
+        input_stream=io.BytesIO(form),
+        content_type="application/x-www-form-urlencoded",
+        environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
+    )
+    assert response.status_code == 413, response.text[:500]
 
 
 def test_each_application_serves_its_own_archive(unasked: Archive, client: FlaskClient) -> None:

@@ -1,5 +1,6 @@
 """Does the thread that has answered take the next request, if it comes at once, and leave threads to others?"""
 
+import io
 import os
 import signal
 import socket
@@ -21,16 +22,20 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> KeptConnections:
     )
     monkeypatch.setattr(ThreadWorker, "handle", lambda _self, conn: conn.sock.recv(1) != b"e")
     made = KeptConnections()
-    made.alive = True
+    made.alive, made.nr_conns = True, 4
     return made
 
 
-def _asked(requests: bytes, run: Callable[[Any], Any]) -> tuple[Any, bytes]:
+def _asked(
+    requests: bytes, run: Callable[[Any], Any], buffered: io.BytesIO | None = None
+) -> tuple[Any, bytes]:
     """What is told of a connection on which all this is asked, and what was not answered."""
+    buffered = buffered or io.BytesIO()
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(requests)
-        told = run(SimpleNamespace(sock=ours))
+        parser = SimpleNamespace(unreader=SimpleNamespace(buf=buffered))
+        told = run(SimpleNamespace(sock=ours, parser=parser))
         ours.setblocking(False)
         try:
             return told, ours.recv(100)
@@ -50,6 +55,19 @@ def test_half_of_the_threads_wait_at_the_most(worker: KeptConnections) -> None:
     for _ in range(2):
         worker._waiting.acquire()
     assert _asked(b"rr", worker.handle) == (True, b"r")
+
+
+def test_with_more_connections_than_threads_nobody_waits_behind_those_that_ask_again(
+    worker: KeptConnections,
+) -> None:
+    worker.nr_conns = 5
+    assert _asked(b"rr", worker.handle) == (True, b"r")
+
+
+def test_who_asks_again_before_the_answer_has_to_come_again(worker: KeptConnections) -> None:
+    buffered = io.BytesIO()
+    buffered.write(b"r")
+    assert _asked(b"rr", worker.handle, buffered) == (False, b"r")
 
 
 def test_a_server_that_ends_waits_for_nobody(worker: KeptConnections) -> None:

@@ -3,6 +3,7 @@
 import io
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from flask.testing import FlaskClient
@@ -37,6 +38,18 @@ def test_a_job_is_made_run_and_its_result_fetched(
     assert "filename=said.txt" in body.headers["Content-Disposition"]
     assert '<progress rows="2" bytes="8"' in client.get(path).text
     assert "<plan>say it</plan>" in client.get(path).text
+
+
+def test_a_job_is_made_with_the_times_that_are_asked_for(client: FlaskClient, begin: Begin) -> None:
+    usual = document(client.get(begin(SAY="one")))
+    soon = usual.destruction.to_datetime() - timedelta(hours=1)
+    job = document(client.get(begin(SAY="one", EXECUTIONDURATION="77", DESTRUCTION=soon.isoformat())))
+    assert job.destruction.to_datetime() == soon
+    assert job.executionduration.to_value("s") == 77
+    assert [p.id_ for p in job.parameters] == ["SAY"]
+    for wrong in ({"EXECUTIONDURATION": "long"}, {"DESTRUCTION": "soon"}):
+        response = client.post(LIST, data={"SAY": "one"} | wrong)
+        assert (response.status_code, *wrong.values()) == (400, *wrong.values())
 
 
 def test_a_piece_of_a_result_and_its_headers_can_be_had(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_plus, urlencode
 
 import flask
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import UsageError
@@ -122,7 +123,7 @@ def read(request: flask.Request) -> Parameters:
     """
     _check_utf8(request.query_string)
     if request.mimetype == "application/x-www-form-urlencoded":
-        _check_utf8(request.get_data())
+        _check_utf8(_whole_body(request))
     form = [*request.form.items(multi=True)]
     if any(name is None for name, _ in form):
         raise UsageError("a part of the form has no name, expected that of a parameter")
@@ -134,6 +135,14 @@ def read(request: flask.Request) -> Parameters:
         if "\0" in f"{name}{value}":  # no database takes it
             raise UsageError(f"{shown(name)} holds the character NUL, expected text")
     return Parameters.of(everything)
+
+
+def _whole_body(request: flask.Request) -> bytes:
+    """The body; where its length was not told beforehand, what is longer than allowed would be cut off unseen."""
+    body = request.get_data()
+    if request.content_length is None and len(body) >= (request.max_content_length or len(body) + 1):
+        raise RequestEntityTooLarge
+    return body
 
 
 def caller_of(request: flask.Request) -> Caller:

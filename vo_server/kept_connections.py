@@ -2,7 +2,7 @@
 
 Who asks again as soon as it has its answer is answered by the thread that gave it, which waits a moment for that. The
 way through the server's one dispatching thread, into its selector and out again, takes nearly as long as a small
-answer.
+answer. It is done only while there are no more connections than threads, so that nobody waits for a thread meanwhile.
 
 A connection stays with the process that accepted it. Which one does is a matter of luck, so one that has more than
 another lets that go first; else eight clients may well share one process while the other idles.
@@ -62,9 +62,17 @@ class KeptConnections(ThreadWorker):  # type: ignore[misc]
         self._waiting = threading.BoundedSemaphore(max(1, self.cfg.threads // 2))
 
     def handle(self, conn: Any) -> Any:
-        """Answer the requests of a connection as long as they come at once; what `ThreadWorker` tells of the last."""
+        """Answer the requests of a connection as long as they come at once; what `ThreadWorker` tells of the last.
+
+        Of requests that are sent before the answer to the one before, only the first is answered: the connection is
+        closed, which tells the client to send the others again (RFC 9112, section 9.3.2).
+        """
         told = super().handle(conn)
-        while told is True and self.alive and self._asks_again(conn.sock):
+        while told is True and self.alive:
+            if conn.parser.unreader.buf.tell():
+                return False
+            if self.nr_conns > self.cfg.threads or not self._asks_again(conn.sock):
+                break
             told = super().handle(conn)
         return told
 

@@ -12,7 +12,7 @@ from vo_server.dali import Parameters, shown
 LONGEST_WAIT_S = 60.0
 """How long a request may wait for a change, whatever it asks for."""
 
-OWN = ("PHASE", "ACTION", "WAIT")
+OWN = ("PHASE", "ACTION", "WAIT", "DESTRUCTION", "EXECUTIONDURATION")
 """Parameters that say what to do with a job, and are none of the job's own."""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")

@@ -206,7 +206,9 @@ class Resources:
         return jobs.get(site.archive(), self.service.name, id, dali.caller_of(request))
 
     def _new(self, archive: Archive, given: dali.Parameters, run: bool) -> Job:
-        caller, now = dali.caller_of(request), archive.clock()
+        caller, now, config = dali.caller_of(request), archive.clock(), archive.config
+        destruction, duration = given.one("DESTRUCTION"), given.one("EXECUTIONDURATION")
+        usual = now + timedelta(days=config.job_days)
         return Job(
             id=jobs.new_id(),
             service=self.service.name,
@@ -215,11 +217,11 @@ class Resources:
             who=dali.who_asks(request)[:200],
             created=now,
             queued=now if run else None,
-            destruction=now + timedelta(days=archive.config.job_days),
+            destruction=parameters.destruction(destruction, now, config) if destruction else usual,
             run_id=given.one(RUN_ID),
             project=caller.project,
             level=caller.level,
-            duration=archive.config.job_seconds,
+            duration=parameters.duration(duration, config) if duration else config.job_seconds,
             parameters=parameters.own(given),
         )
 
