@@ -16,7 +16,7 @@ from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.database import Database
 from datamodel.datatypes import Timestamp
 from datamodel.dialect import insert_absent
-from datamodel.errors import NotFoundError
+from datamodel.errors import NotFoundError, UsageError
 from datamodel.evolution import adapt
 from datamodel.functions import give, install
 from datamodel.own_functions import FUNCTIONS
@@ -78,10 +78,9 @@ class Archive:
         self.config = config
         self.clock = clock
         self.listeners: list[Callable[[Any], object]] = []
-        config.archive.mkdir(parents=True, exist_ok=True)
+        self.store = _store(config.archive)
         self.database = Database(config.database)
         give(self.database.engine, extensions.functions(config.udfs))
-        self.store = Store(config.archive)
         self._prepared: set[sa.Table] = set()
         self._resources: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -163,3 +162,10 @@ class Archive:
             if hasattr(each, "close"):
                 each.close()
         self.database.close()
+
+
+def _store(folder: Path) -> Store:
+    try:
+        return Store(folder)
+    except OSError as error:
+        raise UsageError(f"the archive cannot be at '{folder}': {error.strerror}") from None

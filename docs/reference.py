@@ -14,7 +14,7 @@ from datamodel.columns import Column, Table
 from datamodel.config import Config
 from processing.classes import TARGET_CLASSES
 from processing.declarations import flags, parameters, roles
-from vo_server import cli
+from vo_server.commands import parser
 from vo_server.tap.tap_schema import tables as all_tables
 
 OURS = ("datamodel", "processing")
@@ -47,7 +47,7 @@ def settings() -> str:
 def commands() -> str:
     """Every command of ``vo-server`` with its options."""
     parts = []
-    for name, command in sorted(subcommands(cli.parser()).items()):
+    for name, command in sorted(subcommands(parser()).items()):
         rows = [(_usage(action), action.help or "") for action in command._actions if action.dest != "help"]
         parts += [f"## `vo-server {name}`", command.description or "", _table(("argument", "meaning"), rows)]
     prompt = ["## `awe`", "The prompt of the archive: [](../awe.md)."]

@@ -17,7 +17,7 @@ from datamodel.observatory import Chip, Filter, Imstat
 from datamodel.persistent import persistent
 from datamodel.query import Query
 from datamodel.session import Session
-from vo_server import awe
+from vo_server import awe_prompt as awe
 from vo_server.awe_rewriting import FUNCTIONS, rewritten
 from vo_server.awe_telling import tell_me_everything
 

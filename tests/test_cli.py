@@ -1,5 +1,8 @@
-"""Does the command line refuse what it should, with the exit code and the words for it?"""
+"""Does the command line refuse what it should, with the exit code and the words for it, and end on Ctrl-C?"""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,14 +22,27 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     return asked
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "serve",
+        "worker",
+        "status",
+        "get BiasFrame --chip A5382",
+        "catalogue list",
+        "catalogue drop survey.stars",
+        "catalogue replace FILE --name survey.stars",
+    ],
+)
 @pytest.mark.parametrize("there", [False, True], ids=["no folder", "another folder"])
-def test_an_archive_that_was_never_begun_is_not_served_and_not_begun(
-    served: list[Config], tmp_path: Path, capsys: pytest.CaptureFixture[str], there: bool
+def test_an_archive_that_was_never_begun_is_not_opened_and_not_begun(
+    served: list[Config], tmp_path: Path, capsys: pytest.CaptureFixture[str], there: bool, command: str
 ) -> None:
     mistyped = tmp_path / "acrhive"
     if there:
         mistyped.mkdir()
-    assert cli.main(["serve", "--archive", str(mistyped)]) == 2
+    words = command.replace("FILE", str(Path(__file__))).split()
+    assert cli.main([*words, "--archive", str(mistyped)]) == 2
     assert f"there is no archive at '{mistyped}'" in capsys.readouterr().err
     assert served == []
     assert list(tmp_path.rglob("*")) == ([mistyped] if there else [])
@@ -43,3 +59,53 @@ def test_an_archive_whose_database_is_elsewhere_is_served(
 ) -> None:
     monkeypatch.setenv("VO_DATABASE_URL", "postgresql://somewhere/archive")
     assert cli.main(["serve", "--archive", str(archive.config.archive)]) == 0
+
+
+@pytest.mark.parametrize("below", ["", "deeper"], ids=["a file", "below a file"])
+@pytest.mark.parametrize("command", ["ingest", "catalogue add --name a.b"])
+def test_a_place_where_no_archive_can_be_is_named(
+    command: str,
+    below: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("VO_DATABASE_URL", raising=False)
+    file, table = tmp_path / "file", tmp_path / "t.csv"
+    file.write_text("no archive")
+    table.write_text("ra,dec\n1.0,2.0\n")
+    place = file / below if below else file
+    assert cli.main([*command.split(), str(table), "--archive", str(place)]) == 2
+    assert f"the archive cannot be at '{place}'" in capsys.readouterr().err
+
+
+IMPORTING = """
+import importlib.abc, sys, time
+
+class Slow(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "SLOW":
+            print("importing", flush=True)
+            try:
+                time.sleep(60)
+            except KeyboardInterrupt:  # as modules do that try to do without another
+                raise ImportError("interrupted")
+
+sys.meta_path.insert(0, Slow())
+from MODULE import main
+sys.exit(main(["--help"]))
+"""
+
+
+@pytest.mark.parametrize("slow", ["numpy", "vo_server.commands", "sqlalchemy"])
+@pytest.mark.parametrize("module", ["vo_server.cli", "vo_server.awe"])
+def test_ctrl_c_while_a_command_is_imported_ends_it_without_a_word(module: str, slow: str) -> None:
+    slow = slow.replace("commands", "awe_prompt") if module.endswith("awe") else slow
+    code = IMPORTING.replace("SLOW", slow).replace("MODULE", module)
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code], stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130

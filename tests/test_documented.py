@@ -11,7 +11,7 @@ from datamodel.attributes import all_classes
 from datamodel.config import Config
 from processing.classes import TARGET_CLASSES
 from processing.declarations import flags, parameters, roles
-from vo_server import cli
+from vo_server import commands
 
 DOCS = Path(__file__).parent.parent / "docs"
 
@@ -38,7 +38,7 @@ def test_every_setting_is_described_and_in_the_reference(reference: ModuleType) 
 def test_every_command_and_option_is_described_and_in_the_reference(reference: ModuleType) -> None:
     page = reference.commands()
     assert "## `awe`\n" in page
-    for name, command in reference.subcommands(cli.parser()).items():
+    for name, command in reference.subcommands(commands.parser()).items():
         assert command.description, f"command {name} has no description"
         assert f"## `vo-server {name}`\n" in page
         silent = [action.dest for action in command._actions if not action.help]

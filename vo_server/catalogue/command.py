@@ -9,6 +9,7 @@ from datamodel.config import Config
 from datamodel.context import LEVELS
 from datamodel.errors import ArchiveError
 from processing.opening import session_of
+from vo_server.begun import require_archive
 
 if TYPE_CHECKING:
     from datamodel.catalogues import Entry
@@ -104,6 +105,8 @@ def _bring(config: Config, parsed: argparse.Namespace) -> int:
         parsed.level,
         tuple((name, value) for name in ORIGIN_OPTIONS for value in getattr(parsed, name)),
     )
+    if parsed.replaces:
+        require_archive(config)
     reading = open_table(parsed.file, parsed.format)
     try:
         with reading, session_of(config) as session, Shown() as shown:
@@ -111,7 +114,8 @@ def _bring(config: Config, parsed: argparse.Namespace) -> int:
                 session.archive, reading, given, session.caller, parsed.file.name, shown, parsed.replaces
             )
     except OSError as error:
-        raise ArchiveError(f"the catalogue was not brought: {error.strerror or error}") from None
+        where = f": '{error.filename}'" if error.filename else ""
+        raise ArchiveError(f"the catalogue was not brought: {error.strerror or error}{where}") from None
     print(json.dumps(as_json(made)) if parsed.json else in_words(made))
     return 0
 
@@ -119,6 +123,7 @@ def _bring(config: Config, parsed: argparse.Namespace) -> int:
 def _drop(config: Config, parsed: argparse.Namespace) -> int:
     from vo_server.catalogue.importing import drop
 
+    require_archive(config)
     with session_of(config) as session:
         drop(session.archive, parsed.name)
     print(
@@ -130,6 +135,7 @@ def _drop(config: Config, parsed: argparse.Namespace) -> int:
 def _list(config: Config, parsed: argparse.Namespace) -> int:
     from vo_server.catalogue.importing import listed
 
+    require_archive(config)
     with session_of(config) as session:
         found = listed(session.archive)
     if parsed.json:

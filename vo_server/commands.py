@@ -1,0 +1,211 @@
+"""What do the commands of ``vo-server`` do? They read the command line, call down, and print."""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from datamodel.attributes import class_named
+from datamodel.config import Config, read_config
+from datamodel.errors import ArchiveError, UsageError, nearest
+from processing.classes import RAW_CLASSES, TARGET_CLASSES
+from processing.ingest import find_files, ingest
+from processing.opening import open_archive, session_of
+from processing.plan import Node
+from vo_server.begun import require_archive
+from vo_server.catalogue import command as catalogue
+
+log = logging.getLogger("vo_server")
+
+Run = Callable[[Config, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; gives the exit code: 0 done, 1 it failed, 2 it was asked wrongly."""
+    parsed = parser().parse_args(arguments)
+    try:
+        config = read_config(
+            parsed.config,
+            archive=parsed.archive,
+            port=getattr(parsed, "port", None),
+            host=getattr(parsed, "host", None),
+        )
+        logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        run: Run = parsed.run
+        return run(config, parsed)
+    except UsageError as error:
+        print(f"vo-server: {error}", file=sys.stderr)
+        return 2
+    except ArchiveError as error:
+        print(f"vo-server: {error}", file=sys.stderr)
+        return 1
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line: every command with its options and their meaning."""
+    top = argparse.ArgumentParser(prog="vo-server", description="A live astronomical archive.")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--archive", type=Path, help="folder of the archive (default: $VO_ARCHIVE or ./archive)"
+    )
+    shared.add_argument("--config", type=Path, help="TOML file with settings (default: $VO_CONFIG)")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Run, doc: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, parents=[shared], help=doc, description=doc)
+        command.set_defaults(run=run)
+        return command
+
+    _add_address(add("serve", _serve, "Serve the archive to the VO."))
+    working = add("worker", _worker, "Run asynchronous jobs, beside those that the server runs.")
+    working.add_argument(
+        "--attached", action="store_true", help="end when the process that started this one does"
+    )
+    _add_address(add("demo", _demo, "Make, ingest and serve a simulated survey of h and chi Persei."))
+    catalogue.add_commands(commands, shared)
+    ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
+    ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
+    _add_json(ingesting)
+    _add_keys(add("get", _get, "Give the best object of a class for some keys; make it if need be."))
+    _add_keys(add("why", _why, "Say why the best object must be made again."))
+    _add_keys(add("plan", _plan, "Show what get would do, as a tree."))
+    status = add("status", _status, "Show what the archive holds, or the status of one target.")
+    _add_keys(status, needs_class=False)
+    return top
+
+
+def _add_address(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=int, help="port to listen on")
+    command.add_argument("--host", help="address to listen on")
+
+
+def _add_json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON for scripts")
+
+
+def _add_keys(command: argparse.ArgumentParser, needs_class: bool = True) -> None:
+    command.add_argument(
+        "cls", metavar="CLASS", nargs=None if needs_class else "?", help="class, e.g. HotPixelMap"
+    )
+    command.add_argument("--instrument", help="name of the instrument; taken from a unique chip name")
+    command.add_argument("--chip", help="name of the chip")
+    command.add_argument("--filter", help="name of the filter or its band")
+    command.add_argument("--date", help="night (2003-02-14) or instant (2003-02-14T23:10:00, UTC)")
+    command.add_argument("--raw", help="object_id of the exposure, for what belongs to one")
+    command.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="process parameter; may be repeated"
+    )
+    _add_json(command)
+
+
+def _asked(parsed: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
+    names = [c.__name__ for c in TARGET_CLASSES]
+    if parsed.cls not in names:
+        raise UsageError(f"there is no target class '{parsed.cls}'{nearest(parsed.cls, names)}")
+    keys = {
+        k: getattr(parsed, k) for k in ("instrument", "chip", "filter", "date", "raw") if getattr(parsed, k)
+    }
+    for setting in parsed.set:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise UsageError(f"--set {setting}: expected NAME=VALUE")
+        keys[name] = value
+    return class_named(parsed.cls), keys
+
+
+def _serve(config: Config, parsed: argparse.Namespace) -> int:
+    from vo_server.serve import serve
+
+    require_archive(config)
+    return serve(config)
+
+
+def _worker(config: Config, parsed: argparse.Namespace) -> int:
+    from vo_server.app import JOBS
+    from vo_server.uws.crew import work
+
+    require_archive(config)
+    archive = open_archive(config)
+    try:
+        work(archive, JOBS, parsed.attached)
+    finally:
+        archive.close()
+    return 0
+
+
+def _demo(config: Config, parsed: argparse.Namespace) -> int:
+    from vo_server.demo import demo
+
+    return demo(config)
+
+
+def _ingest(config: Config, parsed: argparse.Namespace) -> int:
+    files = list(find_files(parsed.paths))
+    with session_of(config) as session, tqdm(total=len(files), unit="file", disable=None) as bar:
+        summary = ingest(session, files, progress=lambda _name: bar.update())
+    if parsed.json:
+        print(json.dumps(vars(summary)))
+    else:
+        print(summary)
+    return 0
+
+
+def _get(config: Config, parsed: argparse.Namespace) -> int:
+    cls, keys = _asked(parsed)
+    require_archive(config)
+    with session_of(config) as session, tqdm(unit="target", disable=None, leave=False) as bar:
+
+        def progress(doing: str, done: int, total: int) -> None:
+            bar.total = total
+            bar.set_description_str(doing, refresh=False)
+            bar.update(done - bar.n)
+
+        product = cls.get(progress=progress, **keys)
+        path = str(session.archive.store.path(product.filename)) if product.filename else None
+        answer = {"class": cls.__name__, "object_id": product.object_id, "file": path}
+    print(json.dumps(answer) if parsed.json else "  ".join(str(v) for v in answer.values() if v))
+    return 0
+
+
+def _node(config: Config, parsed: argparse.Namespace, show: Callable[[Node], str]) -> int:
+    cls, keys = _asked(parsed)
+    require_archive(config)
+    with session_of(config):
+        node = cls.plan(**keys)
+        print(json.dumps(node.as_json()) if parsed.json else show(node))
+    return 0
+
+
+def _why(config: Config, parsed: argparse.Namespace) -> int:
+    def show(node: Node) -> str:
+        if node.existing is None:
+            return f"there is none: {node.status}" + "".join(f"\n  {m}" for m in node.missing)
+        reasons = [f"{reason}  ({reason.sentence()})" for reason in node.reasons]
+        return "\n".join([f"{node.existing!r} is {node.status}", *(f"  {r}" for r in reasons)])
+
+    return _node(config, parsed, show)
+
+
+def _plan(config: Config, parsed: argparse.Namespace) -> int:
+    return _node(config, parsed, Node.tree)
+
+
+def _status(config: Config, parsed: argparse.Namespace) -> int:
+    if parsed.cls:
+        return _node(config, parsed, lambda node: node.status)
+    require_archive(config)
+    with session_of(config) as session:
+        counts = {c.__name__: len(c.select_all()) for c in (*RAW_CLASSES, *TARGET_CLASSES)}
+        quarantined = sorted(p.name for p in session.archive.quarantine.glob("*.reason.txt"))
+    if parsed.json:
+        print(json.dumps({"objects": counts, "quarantined": len(quarantined)}))
+        return 0
+    for name, count in counts.items():
+        print(f"{count:8d}  {name}")
+    print(f"{len(quarantined):8d}  files in quarantine")
+    return 0
