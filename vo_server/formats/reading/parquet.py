@@ -20,7 +20,14 @@ from vo_server.formats.reading.limits import Limits
 from vo_server.formats.reading.pages import Footer, read_footer
 from vo_server.formats.reading.source import Source
 from vo_server.formats.reading.table import Reading, check_rows, counted, described, refuse
-from vo_server.formats.reading.texts import check_lengths, check_text, instants, written_instants
+from vo_server.formats.reading.texts import (
+    check_bits,
+    check_lengths,
+    check_text,
+    check_widths,
+    instants,
+    written_instants,
+)
 
 VOTABLE = b"IVOA.VOTable-Parquet.content"
 _ROWS = 1 << 14
@@ -69,16 +76,17 @@ def read(source: Source, limits: Limits) -> Reading:
     if footer.columns > limits.columns:
         raise UsageError(f"the table has {footer.columns} columns; {limits.columns} are allowed")
     opened, schema = _opened(file, footer)
-    columns = [_column(f, opened, limits) for f in schema]
-    told = _told(schema.metadata or {}, limits)
+    step = max(1, min(_ROWS, _BYTES // footer.row_bytes))
+    columns = [_column(f, opened, step) for f in schema]
+    told = _told(opened.metadata.metadata or {}, limits)
     if told is not None and len(told.fields) == len(columns):
-        columns = [_as_told(own, f.column) for own, f in zip(columns, told.fields, strict=True)]
+        columns = [_as_told(own, f.column, opened, step) for own, f in zip(columns, told.fields, strict=True)]
     else:
         told = None
     named = described(columns, limits)
     return Reading(
         named,
-        counted(_batches(opened, footer, named, limits), limits),
+        counted(_batches(opened, step, named, limits), limits),
         told.name if told else "",
         told.description if told else "",
         footer.rows,
@@ -111,7 +119,7 @@ def _plain(type: pa.DataType) -> pa.DataType:
     return type.value_type if pa.types.is_dictionary(type) else type
 
 
-def _column(field: pa.Field, opened: Any, limits: Limits) -> Column:
+def _column(field: pa.Field, opened: Any, step: int) -> Column:
     """What holds a column of the file."""
     sizes: list[str] = []
     type = _plain(field.type)
@@ -127,7 +135,7 @@ def _column(field: pa.Field, opened: Any, limits: Limits) -> Column:
     if not sizes:
         return Column(field.name, name, unit=unit, description=description)
     if name == "UNICODE":
-        sizes.insert(0, str(_longest(opened, field.name)))
+        sizes.insert(0, str(_longest(opened, field.name, step)))
     arraysize = "x".join(sizes)
     kind = name + "[]"
     return Column(
@@ -147,12 +155,12 @@ def _unit_of(field: pa.Field) -> tuple[str | None, str]:
     return vounit(told.get("unit", "")), " ".join(told.get("description", "").split())
 
 
-def _longest(opened: Any, name: str) -> int:
-    """The characters of the longest text in a column of arrays of texts."""
+def _longest(opened: Any, name: str, step: int) -> int:
+    """The characters of the longest text in a column of texts, or of arrays of texts."""
     longest = 1
     try:
-        for batch in opened.iter_batches(batch_size=_ROWS, columns=[name], use_threads=False):
-            texts = batch.column(0)
+        for batch in opened.iter_batches(batch_size=step, columns=[name], use_threads=False):
+            texts = batch.column(name)
             while pa.types.is_nested(texts.type) or pa.types.is_dictionary(texts.type):
                 texts = texts.dictionary if pa.types.is_dictionary(texts.type) else texts.flatten()
             longest = max(longest, pc.max(pc.utf8_length(texts.cast(pa.string()))).as_py() or 0)
@@ -172,13 +180,17 @@ def _told(metadata: dict[bytes, bytes], limits: Limits) -> Header | None:
         return None
 
 
-def _as_told(own: Column, given: Column) -> Column:
-    """The column as its FIELD describes it, as far as its values are of that datatype."""
-    if _holds(own, given):
-        single = given.datatype.kind == "text" and given.votable_arraysize is None
-        return replace(given, name=own.name, arraysize=None if single else given.arraysize)
-    told = {name: getattr(given, name) for name in ("unit", "ucd", "utype", "description")}
-    return replace(own, **told)
+def _as_told(own: Column, given: Column, opened: Any, step: int) -> Column:
+    """The column as its FIELD describes it, as far as its values are of that datatype.
+
+    Some writers leave the arraysize of texts out, which would make them single characters.
+    """
+    if not _holds(own, given):
+        told = {name: getattr(given, name) for name in ("unit", "ucd", "utype", "description")}
+        return replace(own, **told)
+    single = given.datatype.kind == "text" and given.votable_arraysize is None
+    arraysize = None if single and _longest(opened, own.name, step) > 1 else given.arraysize
+    return replace(given, name=own.name, arraysize=arraysize)
 
 
 def _holds(own: Column, given: Column) -> bool:
@@ -189,10 +201,7 @@ def _holds(own: Column, given: Column) -> bool:
     return whole and pa.types.is_integer(theirs.arrow) and theirs.numpy.itemsize >= ours.numpy.itemsize
 
 
-def _batches(
-    opened: Any, footer: Footer, columns: Sequence[Column], limits: Limits
-) -> Iterator[pa.RecordBatch]:
-    step = max(1, min(_ROWS, _BYTES // footer.row_bytes))
+def _batches(opened: Any, step: int, columns: Sequence[Column], limits: Limits) -> Iterator[pa.RecordBatch]:
     try:
         for batch in opened.iter_batches(batch_size=step, use_threads=False):
             for piece in _pieces(batch, limits):
@@ -234,7 +243,7 @@ def _values(array: pa.Array, column: Column) -> pa.Array:
         return _instants(array, column)
     if kind == "text":
         return _texts(array, column)
-    return _cast(array, column.datatype.arrow, column)
+    return check_bits(_cast(array, column.datatype.arrow, column), column)
 
 
 def _cast(array: pa.Array, wanted: pa.DataType, column: Column) -> pa.Array:
@@ -285,7 +294,9 @@ def _list(array: pa.Array, column: Column) -> pa.ListArray:
         values.validate(full=True)
         values = values.dictionary_decode()
     element = column.datatype.arrow.value_type
-    made = _cast(values, element, column)
+    made = check_bits(_cast(values, element, column), column)
+    if pa.types.is_string(element):
+        check_widths(made, column)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     valid = lengths[~null.to_numpy(zero_copy_only=False)]
     per = (column.extent.first or 1) if pa.types.is_string(element) else 1

@@ -85,6 +85,31 @@ def check_lengths(lengths: np.ndarray[Any, Any], column: Column) -> None:
         refuse(column, found, f"as many elements as an arraysize of '{column.votable_arraysize}' allows")
 
 
+def check_widths(texts: pa.StringArray, column: Column) -> None:
+    """Refuse texts in arrays that are longer than the first dimension of the arraysize; of all arrays, end to end."""
+    width = column.extent.first
+    lengths = pc.utf8_length(texts)
+    if width is not None and (pc.max(lengths).as_py() or 0) > width:
+        worst = texts.filter(pc.greater(lengths, width))[0].as_py()
+        refuse(column, worst, f"texts of at most {width} characters, as its arraysize says")
+
+
+def check_bits(values: pa.Array, column: Column) -> pa.Array:
+    """The values, single ones or the elements of arrays; of a column of bits, none but 0 and 1.
+
+    Raises
+    ------
+    UsageError
+        A bit is another number, or one within an array is NULL, which VOTable has no place for.
+    """
+    if column.datatype.votable == "bit":
+        if column.datatype.kind == "array" and values.null_count:
+            refuse(column, None, "bits, each 0 or 1")
+        if column.datatype.kind == "number" and (pc.max(values).as_py() or 0) > 1:
+            refuse(column, pc.max(values).as_py(), "a bit, 0 or 1")
+    return values
+
+
 def instants(texts: pa.StringArray, column: Column) -> pa.StringArray:
     """ISO 8601 times as text in UTC with six decimals; what is finer is cut.
 
@@ -116,9 +141,7 @@ def _number(texts: pa.StringArray, column: Column) -> pa.Array:
     except _UNFIT:
         one = _float if pa.types.is_floating(wanted) else _integer
         made = pa.array([v if v is None else one(v, column) for v in texts.to_pylist()], wanted)
-    if column.datatype.votable == "bit" and (pc.max(made).as_py() or 0) > 1:
-        refuse(column, pc.max(made).as_py(), "a bit, 0 or 1")
-    return made
+    return check_bits(made, column)
 
 
 def _boolean(texts: pa.StringArray, column: Column) -> pa.BooleanArray:
@@ -142,7 +165,8 @@ def _list(texts: pa.StringArray, column: Column) -> pa.ListArray:
     offsets = np.zeros(len(texts) + 1, np.int32)
     np.cumsum(counts, out=offsets[1:])
     null = texts.is_null() if texts.null_count else None
-    return pa.ListArray.from_arrays(pa.array(offsets), parse(words, column), mask=null)
+    values = check_bits(parse(words, column), column)
+    return pa.ListArray.from_arrays(pa.array(offsets), values, mask=null)
 
 
 def _elements(words: pa.StringArray, column: Column) -> pa.Array:

@@ -1,0 +1,126 @@
+"""Does what this server wrote come back through its own reader as it was, described and with its NULLs?"""
+
+from dataclasses import replace
+
+import pytest
+
+from datamodel.columns import Column
+from datamodel.datatypes import DATATYPES
+from datamodel.errors import UsageError
+from tests.answers import answer
+from tests.readings import read_columns
+from vo_server.formats.negotiate import choose
+
+VALUES = {
+    ("BOOLEAN", None): True,
+    ("BIT", None): 1,
+    ("UNSIGNEDBYTE", None): 255,
+    ("SMALLINT", None): -(2**15),
+    ("INTEGER", None): -(2**31),
+    ("BIGINT", None): 2**63 - 1,
+    ("REAL", None): 1.5,
+    ("DOUBLE", None): 0.1,
+    ("CHAR", None): "some text",
+    ("VARCHAR", None): "some text",
+    ("VARCHAR", ""): "V",
+    ("VARCHAR", "5"): "abc",
+    ("VARCHAR", "9*"): "abc",
+    ("CLOB", None): "some text",
+    ("UNICODE", None): "some text",
+    ("UNICODE", ""): "V",
+    ("REGION", None): "Circle ICRS 1 2 3",
+    ("TIMESTAMP", None): "2003-02-14T01:02:03.500000",
+    ("POINT", None): [1.0, 2.0],
+    ("CIRCLE", None): [1.0, 2.0, 3.0],
+    ("POLYGON", None): [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+    ("BOOLEAN[]", None): [True],
+    ("BOOLEAN[]", "3"): [True, False, True],
+    ("BIT[]", None): [True, False],
+    ("BIT[]", "8"): [True, False] * 4,
+    ("UNSIGNEDBYTE[]", "2"): [0, 255],
+    ("SMALLINT[]", None): [1, 2, 3],
+    ("INTEGER[]", "3"): [-(2**31), 2, 3],
+    ("INTEGER[]", "2x3"): [1, 2, 3, 4, 5, 6],
+    ("BIGINT[]", "2"): [-(2**63), 2**63 - 1],
+    ("REAL[]", "2"): [1.0, 2.0],
+    ("DOUBLE[]", None): [1.0, 2.0],
+    ("DOUBLE[]", "2"): [1.0, 2.0],
+    ("COMPLEX", None): [1.0, 2.0],
+    ("DOUBLECOMPLEX", None): [1.0, 2.0],
+    ("COMPLEX[]", "2"): [1.0, 2.0, 3.0, 4.0],
+    ("DOUBLECOMPLEX[]", None): [1.0, 2.0, 3.0, 4.0],
+    ("CHAR[]", "3x2"): ["abc", "de"],
+    ("UNICODE[]", "3x*"): ["abc", "de"],
+}
+"""A value of each datatype, and of each kind of arraysize."""
+
+SAME = {"CHAR": "VARCHAR", "CLOB": "VARCHAR"}
+"""Names for what is the same in VOTable, and the one that a reader gives it."""
+
+
+def column(type, arraysize=None, **told):
+    told = {"unit": "m", "ucd": "meta.note", "utype": "a:b", "description": "what it is"} | told
+    return Column("x", type, arraysize=arraysize, **told)
+
+
+def written(format, made, *values):
+    return b"".join(choose(format).write(answer((made,), [(value,) for value in values])))
+
+
+def test_every_datatype_is_among_these():
+    assert {type for type, _ in VALUES} == set(DATATYPES)
+
+
+@pytest.mark.parametrize("format", ["parquet", "votable/b2", "votable/td"])
+@pytest.mark.parametrize(("type", "arraysize"), VALUES)
+def test_every_datatype_comes_back_with_all_that_is_told_of_it(type, arraysize, format):
+    made, value = column(type, arraysize), VALUES[type, arraysize]
+    reading, got = read_columns(written(format, made, value, None, value))
+    assert reading.columns == (replace(made, type=SAME.get(type, type)),)
+    assert got["x"] == [value, None, value]
+
+
+def test_an_xtype_of_its_own_comes_back_from_parquet():
+    made = column("DOUBLE[]", "2", xtype="interval")
+    assert read_columns(written("parquet", made, [1.0, 2.0]))[0].columns == (made,)
+
+
+def test_text_that_is_not_ascii_comes_back_from_parquet_as_unicode():
+    reading, got = read_columns(written("parquet", column("VARCHAR"), "é", "x"))
+    assert (reading.columns[0].type, got["x"]) == ("UNICODE", ["é", "x"])
+
+
+def test_texts_of_a_parquet_file_whose_votable_has_no_arraysize_may_be_long():
+    reading, got = read_columns(written("parquet", column("VARCHAR", ""), "V", "Johnson"))
+    assert (reading.columns[0].votable_arraysize, got["x"]) == ("*", ["V", "Johnson"])
+
+
+def told_otherwise(content, old, new):
+    """A Parquet file whose VOTable says something else of the same length."""
+    assert len(old) == len(new)
+    assert old in content
+    return content.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("made", "value", "old", "new", "told"),
+    [
+        (column("VARCHAR", "9"), "abcdefghi", b'arraysize="9"', b'arraysize="3"', "at most 3 characters"),
+        (column("DOUBLE[]", "3"), [1.0, 2.0, 3.0], b'arraysize="3"', b'arraysize="2"', "arraysize of '2'"),
+        (column("UNICODE[]", "3x*"), ["abc"], b'arraysize="3x*"', b'arraysize="2x*"', "texts of at most 2 char"),
+        (column("BOOLEAN[]"), [True, None], b'datatype="boolean"', b'datatype="bit"    ', "bits, each 0 or 1"),
+        (column("UNSIGNEDBYTE"), 7, b'datatype="unsignedByte"', b'datatype="bit"         ', "a bit, 0 or 1"),
+        (column("VARCHAR", xtype="whatever!"), "hello", b"whatever!", b"timestamp", "a time such as"),
+    ],
+)  # fmt: skip
+def test_values_that_are_not_as_the_votable_of_a_parquet_file_says_are_refused(made, value, old, new, told):
+    content = told_otherwise(written("parquet", made, value), old, new)
+    with pytest.raises(UsageError, match=told):
+        read_columns(content)
+
+
+def test_a_votable_in_a_parquet_file_that_is_broken_is_passed_over():
+    content = told_otherwise(written("parquet", column("DOUBLE"), 1.5), b"</RESOURCE>", b"</RESOURCES")
+    reading, got = read_columns(content)
+    assert reading.columns == (Column("x", "DOUBLE", unit="m", description="what it is"),)
+    assert got["x"] == [1.5]
