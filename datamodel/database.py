@@ -1,5 +1,6 @@
 """A statement becomes described rows: the one door to the database."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,9 +14,12 @@ from datamodel.columns import Column, Rows
 from datamodel.dialect import facts_of, is_full
 from datamodel.errors import BusyError
 from datamodel.postgresql_source import PostgresqlSource
+from datamodel.postgresql_wire import SilenceError
 from datamodel.scanning import Readers, can_scan
 from datamodel.speech import Speech, speech_of
 from datamodel.streaming import Source, SqliteSource, Watch, answer
+
+log = logging.getLogger("vo_server")
 
 TRUSTED_S = 1.0
 """So long a connection that has been used is taken to be there without being asked."""
@@ -34,7 +38,7 @@ class Database:
         self.url = url
         self.facts = facts_of(url)
         self._readers: Readers | None = None
-        self.engine = sa.create_engine(url, **self.facts.engine_options)
+        self.engine = sa.create_engine(url, **_options(url, self.facts.engine_options))
         sa.event.listen(
             self.engine, "connect", lambda connection, record: self.facts.prepare(connection, record.info)
         )
@@ -142,18 +146,32 @@ class Database:
             scanned = self._readers.source(select, columns, watch)
             if scanned is not None:
                 return answer(scanned, columns, limit)
+        begin = partial(self._begun, select, columns, limit, before, scan)
+        try:
+            return answer(begin(watch), columns, limit)
+        except SilenceError:  # the database was started anew: no connection that was kept is of use
+            self.engine.dispose()
+            return answer(begin(Watch(seconds, cancelled)), columns, limit)
+
+    def _begun(
+        self,
+        select: Any,
+        columns: tuple[Column, ...],
+        limit: int | None,
+        before: Callable[[sa.Connection], None] | None,
+        scan: bool,
+        watch: Watch,
+    ) -> Source:
+        """The statement under way on a connection of its own."""
         connection = self._connected()
         try:
             if before is not None:
                 self._prepared(connection, before)
             statement, parameters = _written(connection, select, limit)
-            source = _SOURCES[self.engine.dialect.name](
-                connection, statement, parameters, columns, watch, scan
-            )
+            return _SOURCES[self.engine.dialect.name](connection, statement, parameters, columns, watch, scan)
         except BaseException:
             connection.close()
             raise
-        return answer(source, columns, limit)
 
     def _connected(self) -> sa.Connection:
         try:
@@ -161,6 +179,10 @@ class Database:
         except (sa.exc.OperationalError, sa.exc.TimeoutError) as failure:
             if is_full(failure):
                 raise BusyError("the database has no connection left, try again later") from failure
+            if self.facts.breaks and isinstance(failure, sa.exc.OperationalError):
+                reason = str(failure.orig).strip().partition("\n")[0]
+                log.warning("the database cannot be reached: %s", reason)
+                raise BusyError("the database cannot be reached now, try again later") from failure
             raise
 
     def keep_readers(self) -> None:
@@ -180,6 +202,12 @@ class Database:
         if self._readers is not None:
             self._readers.close()
         self.engine.dispose()
+
+
+def _options(url: str, options: dict[str, Any]) -> dict[str, Any]:
+    """What the engine is made with; what the URL says of connecting stands."""
+    said = sa.make_url(url).query
+    return options | {"connect_args": {k: v for k, v in options["connect_args"].items() if k not in said}}
 
 
 def _used(_connection: Any, record: Any) -> None:

@@ -90,6 +90,15 @@ def _prepare_postgresql(connection: Any, info: dict[Any, Any]) -> None:
     connection.commit()
 
 
+_LOST = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+"""By when a host that is gone is noticed: seconds, but for the last, which are milliseconds."""
+
 FACTS: dict[str, Facts] = {
     "sqlite": Facts(
         {"connect_args": {"check_same_thread": False, "timeout": 60}, "pool_size": 20, "max_overflow": 40},
@@ -103,7 +112,7 @@ FACTS: dict[str, Facts] = {
         sqlite.insert,
     ),
     "postgresql": Facts(
-        {"pool_size": 20, "max_overflow": 40, "pool_use_lifo": True},
+        {"connect_args": _LOST, "pool_size": 20, "max_overflow": 40, "pool_use_lifo": True},
         _prepare_postgresql,
         None,
         None,

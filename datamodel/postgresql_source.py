@@ -6,7 +6,10 @@ which has the database plan it twice, and where one is not known to be decoded i
 cursor.
 """
 
+import os
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -54,7 +57,15 @@ class PostgresqlSource(ThreadedSource):
         super().__init__(watch)
 
     def _cancel(self) -> None:
-        self._raw.cancel()
+        with suppress(psycopg2.Error):  # a server that is gone has nothing to end
+            self._raw.cancel()
+
+    def _abandon(self) -> None:
+        with (
+            suppress(OSError, psycopg2.Error),
+            socket.socket(fileno=os.dup(self._raw.fileno())) as connection,
+        ):
+            connection.shutdown(socket.SHUT_RDWR)
 
     def _release(self) -> None:
         if self._broken:

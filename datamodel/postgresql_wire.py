@@ -17,7 +17,8 @@ import numpy as np
 import psycopg2
 import psycopg2.errors
 
-from datamodel.errors import ArchiveError
+from datamodel.dialect import LONGEST_BYTES
+from datamodel.errors import ArchiveError, UsageError
 from datamodel.postgresql_copy import HEADER_BYTES, TRAILER, RowsOfCopy
 
 _HEAD = 5
@@ -25,10 +26,15 @@ _LEAST_BYTES = 1 << 14
 _MOST_BYTES = 5 << 19
 _GROWTH = 8
 _PAUSE_S = 0.0005  # in which the server lays ready more than it sends at once
+_PATIENCE_MS = 20  # after which the rows that are there are handed on, be they few
 _LONGEST = 1 << 30
 """Of a message; PostgreSQL makes none that is longer."""
 
 Array = np.ndarray[Any, Any]
+
+
+class SilenceError(ArchiveError):
+    """A connection had broken before anything was asked, so it can be asked again on another."""
 
 
 def copied(raw: Any, statements: str, fields: int, hand: Callable[[RowsOfCopy], None]) -> None:
@@ -49,14 +55,23 @@ def copied(raw: Any, statements: str, fields: int, hand: Callable[[RowsOfCopy], 
     ------
     psycopg2.Error
         What the server says; the connection can be used afterwards.
+    UsageError
+        A row is too long; the connection cannot be used any more.
     ArchiveError
-        The connection broke off, or what came is not the protocol; it cannot be used any more.
+        The connection broke off, or what came is not the protocol; it cannot be used any more. A `SilenceError`
+        where there was no answer at all.
     """
+    receiver = _Receiver(raw.fileno(), fields, hand)
     try:
         _send(raw.fileno(), b"Q", statements.encode() + b"\0")
-        _Receiver(raw.fileno(), fields, hand).receive()
-    except (OSError, ArchiveError) as failure:
-        raise ArchiveError("the connection to the database broke off") from failure
+        receiver.receive()
+    except (OSError, _BrokenOff) as failure:
+        kind = ArchiveError if receiver.heard else SilenceError
+        raise kind("the connection to the database broke off") from failure
+
+
+class _BrokenOff(Exception):
+    """What came is not all, or not the protocol."""
 
 
 def _send(file: int, kind: bytes, said: bytes) -> None:
@@ -68,10 +83,11 @@ def _send(file: int, kind: bytes, said: bytes) -> None:
             _wait(file, select.POLLOUT)
 
 
-def _wait(file: int, what: int) -> None:
+def _wait(file: int, what: int, patience_ms: int | None = None) -> bool:
+    """Whether there is something to do, waited for as long as it takes or for some time."""
     poll = select.poll()
     poll.register(file, what)
-    poll.poll()
+    return bool(poll.poll(patience_ms))
 
 
 class _Receiver:
@@ -84,6 +100,7 @@ class _Receiver:
         self._enough = 1
         self._failure: psycopg2.Error | None = None
         self._begun = self._over = False
+        self.heard = False
 
     def receive(self) -> None:
         """Receive all of it."""
@@ -91,6 +108,8 @@ class _Receiver:
         while not self._over:
             block, end = self._read(rest)
             rest = self._take(block, end)
+        if rest:
+            raise _BrokenOff("something follows the end of an answer")
         if self._failure is not None:
             raise self._failure
 
@@ -108,10 +127,11 @@ class _Receiver:
                     break
                 if self._enough > _LEAST_BYTES:
                     time.sleep(_PAUSE_S)
-                _wait(self._file, select.POLLIN)
+                if not _wait(self._file, select.POLLIN, _PATIENCE_MS if end > len(rest) else None):
+                    break
                 continue
             if not got:
-                raise ArchiveError("the database closed the connection")
+                raise _BrokenOff("the database closed the connection")
             end += got
             if self._enough <= _LEAST_BYTES or _is_end(view, end):
                 break
@@ -124,7 +144,9 @@ class _Receiver:
         while at + _HEAD <= end:
             length = int.from_bytes(block[at + 1 : at + _HEAD], "big")
             if not 4 <= length <= _LONGEST:
-                raise ArchiveError("a message without a sensible length")
+                raise _BrokenOff("a message without a sensible length")
+            if length > LONGEST_BYTES and block[at] == _ROW:
+                raise UsageError(f"a row of the answer is longer than {LONGEST_BYTES >> 20} MB")
             after = at + 1 + length
             if after > end:
                 break
@@ -168,6 +190,7 @@ class _Receiver:
 
     def _hear(self, kind: int, said: bytes) -> None:
         """A message that is no row."""
+        self.heard = self.heard or kind in _ANSWERS
         if kind == _ERROR:
             self._failure = _failure(said)
         elif kind == _READY:
@@ -175,6 +198,7 @@ class _Receiver:
 
 
 _ROW, _ERROR, _READY = b"dEZ"
+_ANSWERS = b"CHZ"
 _READY_MESSAGE = b"Z\0\0\0\5"
 
 

@@ -5,6 +5,7 @@ ready. Whoever wants it to stop cancels the statement from outside.
 """
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from datamodel.streaming import Watch
 _READY = 2
 _POLL_S = 0.1
 _CANCEL_AGAIN_S = 0.2
+_PATIENCE_S = 3.0  # with a database that does not hear
 
 
 class ThreadedSource(ABC):
@@ -48,12 +50,16 @@ class ThreadedSource(ABC):
 
     @abstractmethod
     def _cancel(self) -> None:
-        """Have the database end the statement."""
+        """Have the database end the statement; may take long."""
+
+    @abstractmethod
+    def _abandon(self) -> None:
+        """Have the thread stop waiting for a database that does not answer."""
 
     def next(self) -> pa.RecordBatch | None:
         """See `Source`."""
         self._ask()
-        while not self._something():
+        while not self._something() and not self._stopped:
             self._ask()
         with self._changed:
             made = self._ready.popleft() if self._ready else None
@@ -94,17 +100,36 @@ class ThreadedSource(ABC):
             return self._changed.wait_for(lambda: bool(self._ready) or self._ended, _POLL_S)
 
     def _stop(self) -> None:
-        """Cancel until the thread has ended; a cancel between two statements goes unheard."""
+        """Cancel until the thread has ended; a cancel between two statements goes unheard.
+
+        A database that does not answer at all is left to the thread, which ends when its connection does.
+        """
         with self._changed:
             self._stopped = self._stopped or not self._ended or bool(self._ready)
             self._ready.clear()
             self._changed.notify_all()
+        until = time.monotonic() + _PATIENCE_S
         while self._worker is not threading.current_thread() and not self._ended:
-            with self._cancelling:
-                if not self._released:
-                    self._cancel()
+            standby.begin(self._cancel_once)
             with self._changed:
                 self._changed.wait_for(lambda: self._ended, _CANCEL_AGAIN_S)
+            if time.monotonic() > until:
+                self._abandon_once()
+                break
+
+    def _cancel_once(self) -> None:
+        if self._cancelling.acquire(blocking=False):
+            try:
+                if not self._released:
+                    self._cancel()
+            finally:
+                self._cancelling.release()
+
+    def _abandon_once(self) -> None:
+        with self._changed:
+            if not self._ended and not self._released:
+                self._abandon()
+            self._changed.wait_for(lambda: self._ended, _CANCEL_AGAIN_S)
 
     def _work(self) -> None:
         self._worker = threading.current_thread()

@@ -1,6 +1,8 @@
 """Are rows of PostgreSQL received as they were sent, however they are cut on the way and whatever is in them?"""
 
 import itertools
+import os
+import signal
 import socket
 import struct
 import threading
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from datamodel.columns import Column
 from datamodel.database import Database
 from datamodel.dialect import PLAIN
-from datamodel.errors import ArchiveError, UsageError
+from datamodel.errors import ArchiveError, BusyError, QueryTimeoutError, UsageError
 from datamodel.postgresql_copy import RowsOfCopy, decode
 from datamodel.postgresql_wire import copied
 from tests.conftest import ON_POSTGRESQL
@@ -111,8 +113,44 @@ def test_many_rows_are_received_in_blocks_that_grow() -> None:
 
 
 def test_a_row_may_be_longer_than_a_block() -> None:
-    rows: list[Row] = [(1, 1, "short"), (2, 2, "long" * (5 << 20)), (3, 3, "short again")]
+    rows: list[Row] = [(1, 1, "short"), (2, 2, "long" * (5 << 19)), (3, 3, "short again")]
     assert received(answer(rows), [100, 1 << 20]) == rows
+
+
+def test_a_row_may_not_be_longer_than_a_bound() -> None:
+    with pytest.raises(UsageError, match="longer than 16 MB"):
+        received(answer([(1, 1, "short"), (2, 2, "x" * (1 << 24))]), [])
+
+
+def test_few_rows_that_come_slowly_are_handed_on() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    rows: list[Row] = [(n, n, "x" * 9000) for n in range(12)]
+    sent, handed = answer(rows), threading.Event()
+
+    def serve() -> None:
+        theirs.recv(1 << 16)
+        theirs.sendall(sent[:40_000])
+        assert handed.wait(60)  # before anything more comes
+        handed.clear()
+        theirs.sendall(sent[40_000:80_000])
+        assert handed.wait(60)
+        theirs.sendall(sent[80_000:])
+
+    server = threading.Thread(target=serve)
+    server.start()
+    blocks: list[RowsOfCopy] = []
+
+    def hand(block: RowsOfCopy) -> None:
+        blocks.append(block)
+        if sum(len(each.begins) for each in blocks) in (4, 8):
+            handed.set()
+
+    copied(Connection(ours), "SELECT 1", 3, hand)
+    server.join()
+    assert sum(len(each.begins) for each in blocks) == 12
+    for each in (ours, theirs):
+        each.close()
 
 
 def test_what_the_server_objects_to_is_said_after_the_rows_before_it() -> None:
@@ -155,6 +193,7 @@ def test_a_long_statement_is_sent_to_its_end() -> None:
 
 
 on_postgresql = pytest.mark.skipif(not ON_POSTGRESQL, reason="needs the server")
+ENDLESS = "SELECT generate_series(1, 1000000000) AS c1, CAST(0 AS int2) AS c2, '' AS c3"
 SERIES = "SELECT n AS c1, CAST(n % 100 AS int2) AS c2, CAST(n AS text) AS c3 FROM generate_series(1, {}) AS n"
 
 
@@ -180,7 +219,7 @@ def test_the_driver_has_its_connection_back_whatever_happened(database: Database
     assert counted(database, SERIES.format(100_000)) == 100_000
     with pytest.raises(UsageError, match="out of range"):
         counted(database, SERIES.format("50000 + 2147483647 * 2"))
-    rows = database.rows(SERIES.format("100000000"), COLUMNS)
+    rows = database.rows(ENDLESS, COLUMNS)
     next(rows.batches)
     rows.close()
     assert backend() == before
@@ -195,7 +234,7 @@ def test_the_driver_has_its_connection_back_whatever_happened(database: Database
 def test_a_server_that_goes_away_is_an_error_and_the_next_query_has_another_connection(
     database: Database,
 ) -> None:
-    rows = database.rows(SERIES.format("100000000"), COLUMNS)
+    rows = database.rows(ENDLESS, COLUMNS)
     next(rows.batches)
     with database.write() as connection:
         others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
@@ -203,6 +242,42 @@ def test_a_server_that_goes_away_is_an_error_and_the_next_query_has_another_conn
     with pytest.raises((ArchiveError, psycopg2.Error, sa.exc.DBAPIError)):
         list(rows.batches)
     assert counted(database, SERIES.format(10)) == 10
+
+
+@on_postgresql
+def test_a_query_on_a_connection_that_has_just_broken_is_asked_again(database: Database) -> None:
+    assert counted(database, SERIES.format(10)) == 10
+    admin = sa.create_engine(database.url, poolclass=sa.NullPool)
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    with admin.connect() as connection:
+        connection.execute(sa.text(f"{others} AND pid <> pg_backend_pid()"))
+    assert counted(database, SERIES.format(10)) == 10
+
+
+@on_postgresql
+def test_a_database_that_does_not_answer_is_left_to_itself(database: Database) -> None:
+    rows = database.rows(ENDLESS, COLUMNS, seconds=0.5)
+    next(rows.batches)
+    with database.read() as connection:
+        active = (
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        pids = list(connection.scalars(sa.text(f"{active} AND state = 'active'")))
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(QueryTimeoutError):
+            list(rows.batches)
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    assert counted(database, SERIES.format(10)) == 10
+
+
+def test_a_database_that_is_not_there_is_busy() -> None:
+    database = Database("postgresql+psycopg2://nobody@/nothing?host=/nonexistent")
+    with pytest.raises(BusyError, match="cannot be reached"), database.read():
+        pass
 
 
 @on_postgresql
