@@ -277,8 +277,9 @@ def test_a_stranger_to_all_protocols_is_answered_in_text_and_a_browser_by_a_page
 
 def test_a_method_that_is_not_there_names_those_that_are(client: FlaskClient) -> None:
     response = client.delete("/tap/sync")
-    assert response.status_code == 405
+    assert (response.status_code, response.mimetype) == (405, "application/x-votable+xml")
     assert "GET" in response.headers["Allow"]
+    assert client.delete("/").mimetype == "text/plain"
 
 
 def test_a_body_may_be_so_long(client: FlaskClient) -> None:

@@ -121,8 +121,13 @@ def _refuse_strangers(archive: Archive) -> flask.typing.BeforeRequestCallable:
     return refuse
 
 
+_SERVICES = ("/tap/", "/sia2/")
+
+
 def _show_error(what: errors.Told) -> Response:
-    """An error at a URL that is nobody's: a page where a browser asks, else text."""
+    """An error at a URL that is nobody's: in a service a VOTable, a page where a browser asks, else text."""
+    if flask.request.path.startswith(_SERVICES):
+        return dali.error_document(what)
     kinds = ("text/plain", "text/html")
     browsing = flask.request.accept_mimetypes.best_match(kinds, default=kinds[0]) == "text/html"
     return error_page(what) if browsing else errors.plain(what)
