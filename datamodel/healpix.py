@@ -26,6 +26,14 @@ ORDER = 29
 NO_PIXEL = -1
 """The number of a position that is not known; it is in no range."""
 
+FARTHEST_DEG = 1e6
+"""Where a right ascension is no place in the sky any more, either way.
+
+A double there is known to 1e-10 deg, a thousandth of a cell, and the sine of it is that of a place no farther away
+than the margin of covers, so that index and exact test agree. Beyond, they would drift apart: at 5e8 deg one double and
+the next are a cell apart, at 1e18 a turn.
+"""
+
 SKY = (0, 12 * 4**ORDER - 1)
 """The range of all numbers, both ends inclusive."""
 
@@ -43,8 +51,8 @@ _CELL_DEG = 58.6
 def hpx29(ra_deg: ArrayLike, dec_deg: ArrayLike) -> Ints:
     """NESTED HEALPix numbers of order 29 of ICRS positions, in the shape of the positions.
 
-    A position with a NaN or infinity is not known: its number is `NO_PIXEL`, which is in no range, so that
-    it is inside of nothing, like NULL.
+    A position with a NaN or infinity is not known, nor is one with a right ascension beyond `FARTHEST_DEG`: its number
+    is `NO_PIXEL`, which is in no range, so that it is inside of nothing, like NULL.
 
     Raises
     ------
@@ -52,7 +60,7 @@ def hpx29(ra_deg: ArrayLike, dec_deg: ArrayLike) -> Ints:
         When a declination is outside -90..90.
     """
     ra, dec = np.broadcast_arrays(np.asarray(ra_deg, float), np.asarray(dec_deg, float))
-    known = np.isfinite(ra) & np.isfinite(dec)
+    known = (np.abs(ra) <= FARTHEST_DEG) & np.isfinite(dec)
     wrong = known & (np.abs(dec) > 90.0)
     if wrong.any():
         raise UsageError(f"declination {float(dec[wrong].flat[0])!r} is not in -90..90 degrees")

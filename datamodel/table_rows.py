@@ -19,7 +19,7 @@ from datamodel.columns import Column
 from datamodel.database import Database
 from datamodel.dialect import fault_of
 from datamodel.errors import UsageError
-from datamodel.healpix import NO_PIXEL, hpx29
+from datamodel.healpix import FARTHEST_DEG, NO_PIXEL, hpx29
 from datamodel.streaming import driver_of
 
 _TIME_LENGTH = len("2026-01-31T12:00:00.000000")
@@ -66,10 +66,13 @@ def storable(array: pa.Array, column: Column, where: str = "") -> pa.Array:
 
 
 def pixels_of(ra: pa.Array | pa.ChunkedArray, dec: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-    """Pixels of order 29 of positions in degrees; `NO_PIXEL` for one that is no place in the sky."""
+    """Pixels of order 29 of positions in degrees; `NO_PIXEL` for one that is no place in the sky.
+
+    A right ascension may be many turns, but no more than `FARTHEST_DEG`.
+    """
     ra_deg, dec_deg = (np.asarray(pc.cast(a, pa.float64(), safe=False)) for a in (ra, dec))
     with np.errstate(invalid="ignore"):
-        known = np.isfinite(ra_deg) & (np.abs(dec_deg) <= 90.0)
+        known = (np.abs(ra_deg) <= FARTHEST_DEG) & (np.abs(dec_deg) <= 90.0)
     pixels = np.full(len(ra_deg), NO_PIXEL, np.int64)
     pixels[known] = hpx29(ra_deg[known], dec_deg[known])
     return pixels

@@ -192,6 +192,7 @@ def test_a_catalogue_is_added_listed_replaced_and_dropped(
         (("--name", "TAP_SCHEMA.x"), "the schema 'tap_schema' belongs to the archive"),
         (("--name", "a.b", "--ra", "r", "--dec", "d"), "there is no column 'r'; did you mean 'ra'?"),
         (("--name", "a.b", "--ra", "ra"), "a position needs both --ra and --dec"),
+        (("--name", "a.b", "--ra", "ra", "--dec", "RA"), "both --ra and --dec are column 'ra'"),
         (
             ("--name", "a.b", "--ra", "ra", "--dec", "text"),
             "column 'text' is UNICODE, expected numbers in deg",

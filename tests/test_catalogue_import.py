@@ -93,6 +93,31 @@ def test_a_cone_finds_what_astropy_finds(archive: Archive, centre: tuple[float, 
     assert inside.sum() > 3
 
 
+def test_a_row_that_is_no_place_is_in_no_region_however_it_is_asked_for(archive: Archive) -> None:
+    places = [(10.0, 0.0), (370.0, 0.5), (-350.0, 0.0), (10.0 + 360.0 * 2777, -0.5)]
+    none = [(10.0 + 360.0 * 2778, 0.0), (1e7, 0.0), (1e15, 0.0), (1e300, 0.0), (-1e300, 0.0), (10.0, 91.0)]
+    made = brought(archive, positions(*map(list, zip(*places, *none, strict=True))))
+    assert (made.rows, made.placed) == (10, 4)
+    inside = "CONTAINS(POINT(ra, dec), {})"
+    sky, near = "CIRCLE(0, 0, 180)", "CIRCLE(10, 0, 1)"
+    corners = "POLYGON(5, -5, 15, -5, 15, 5, 5, 5)"
+    asked = [f"1 = {inside.format(shape)}" for shape in (sky, near, corners)]
+    asked += [f"1 = {inside.format(near)} OR ra = -5", "DISTANCE(ra, dec, 10, 0) < 1"]
+    asked += [
+        f"1 = INTERSECTS(CIRCLE(ra, dec, 0.1), {near})",
+        "1 = CONTAINS(POINT(10, 0), CIRCLE(ra, dec, 1))",
+    ]
+    for where in asked:
+        found = [
+            (row["ra"], row["dec"]) for row in ask(archive, f"SELECT ra, dec FROM test.stars WHERE {where}")
+        ]
+        assert sorted(found) == sorted(places), where
+    listed = ask(
+        archive, f"SELECT hpx29, {inside.format(near)} AS a, {inside.format(sky)} AS b FROM test.stars"
+    )
+    assert all((row["a"] == 1) == (row["b"] == 1) == (row["hpx29"] is not None) for row in listed)
+
+
 def test_statistics_and_coverage_are_those_of_the_rows(archive: Archive) -> None:
     values = made_up(400, 9)
     entry = brought(archive, reading(values))

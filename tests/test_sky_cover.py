@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from datamodel.errors import UsageError
-from datamodel.healpix import SKY, _reach_rad, cells, centres, cover, hpx29
+from datamodel.healpix import FARTHEST_DEG, NO_PIXEL, SKY, _reach_rad, cells, centres, cover, hpx29
 from datamodel.shapes import Circle, Point, Polygon, Range
 from datamodel.sky import contains
 
@@ -152,6 +152,17 @@ def test_pixel_numbers_keep_the_shape_of_the_positions_and_wrap():
     assert len(set(hpx29([10.0, 370.0, -350.0], 20.0).tolist())) == 1
     with pytest.raises(UsageError, match=r"90\.25"):
         hpx29([0.0, 0.0], [0.0, 90.25])
+
+
+def test_turns_are_taken_off_while_doubles_are_finer_than_cells():
+    """Multiples of 2^-30 deg, a hundredth of a cell, are exact in doubles up to the end."""
+    ra, dec = RNG.integers(0, 359 << 30, 2000) / 2.0**30, RNG.uniform(-90, 90, 2000)
+    most = int(FARTHEST_DEG // 360) - 1
+    turns = RNG.integers(-most, most, 2000)
+    assert np.array_equal(hpx29(ra + 360.0 * turns, dec), hpx29(ra, dec))
+    beyond = [np.nextafter(FARTHEST_DEG, np.inf), -1e7, 1e300, -np.inf, np.nan]
+    assert hpx29(beyond, 0.0).tolist() == [NO_PIXEL] * 5
+    assert (hpx29([FARTHEST_DEG, -FARTHEST_DEG], 0.0) != NO_PIXEL).all()
 
 
 @pytest.mark.parametrize(

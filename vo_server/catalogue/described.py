@@ -231,6 +231,8 @@ def _position(
     if given.ra is None or given.dec is None:
         raise UsageError("a position needs both --ra and --dec, expected two columns or none")
     ra, dec = (columns[_place(name, columns, in_file)] for name in (given.ra, given.dec))
+    if ra is dec:
+        raise UsageError(f"both --ra and --dec are column '{ra.name}', expected two columns")
     for column in (ra, dec):
         if column.datatype.kind != "number" or column.unit not in _DEGREES:
             unit = f" in '{column.unit}'" if column.unit else ""
