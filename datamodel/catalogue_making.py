@@ -41,7 +41,8 @@ def make(
     draft
         The catalogue as far as it is known before its rows are.
     batches
-        The rows, in the columns of the draft without that of the index of the sky.
+        The rows, in the columns of the draft without that of the index of the sky; where there is no such index, they
+        are stored as they come.
     folder
         For what does not fit into memory.
     progress
@@ -58,10 +59,12 @@ def make(
         A value is none that the database can hold.
     """
     seen = _Seen(draft, folder)
-    rows = _ordered(seen.noted(batches), draft, folder) if draft.point else seen.noted(batches)
+    rows = seen.noted(batches)
+    if draft.point:
+        rows = _told(_ordered(rows, draft, folder), seen, progress)
     with archive.database.write() as connection:
         draft.sql.create(connection, checkfirst=False)
-    total = fill(archive.database, draft.sql, _told(rows, seen, progress), whole=True)
+    total = fill(archive.database, draft.sql, rows, whole=True)
     progress("indexing", 0, None)
     with archive.database.write() as connection:
         for place, column in enumerate(draft.columns):

@@ -15,11 +15,15 @@ from astropy.io.votable.tree import Info
 from astropy.table import Table
 
 from datamodel.archive import Archive
+from datamodel.columns import Column
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
 from datamodel.errors import DataLostError
 from processing.simulator.stars import read_gaia
+from tests.catalogues import OWNER, reading
 from vo_server import cli
+from vo_server.catalogue.described import Given
+from vo_server.catalogue.importing import bring
 from vo_server.catalogue.progress import Shown
 from vo_server.catalogue.shipped import gaia, hipparcos
 from vo_server.formats.negotiate import choose
@@ -228,6 +232,29 @@ def test_progress_is_a_bar_on_a_terminal_and_lines_elsewhere() -> None:
     assert lines.getvalue() == "reading 1,000 of 20,000 rows\nindexing\n"
     assert "reading" in terminal.getvalue()
     assert "\r" in terminal.getvalue()
+
+
+def test_a_table_without_a_position_is_read_and_stored_in_one_go(archive: Archive) -> None:
+    told: list[tuple[str, int, int | None]] = []
+    rows = reading({"n": list(range(500))}, (Column("n", "BIGINT"),))
+    bring(archive, rows, Given("a.b"), OWNER, "x.csv", lambda *now: told.append(now))
+    assert told == [*(("reading", min(done, 500), 500) for done in range(97, 597, 97)), ("indexing", 0, None)]
+
+
+def test_further_tables_and_wrong_ucds_are_said_once(run: Run, tmp_path: Path) -> None:
+    table = "<TABLE name='{}'><FIELD name='a' datatype='int' ucd='{}'/><DATA><TABLEDATA>{}</TABLEDATA></DATA></TABLE>"
+    rows = "<TR><TD>1</TD></TR>" * 3
+    file = tmp_path / "two.vot"
+    two = table.format("one", "not a ucd!", rows) + table.format("two", "meta.id", rows)
+    file.write_text(f"<VOTABLE version='1.4'><RESOURCE>{two}</RESOURCE></VOTABLE>")
+    code, out, err = run("add", file, "--name", "a.b", "--json")
+    assert (code, json.loads(out)["rows"]) == (0, 3)
+    assert err.splitlines() == [
+        "reading 3 rows",
+        "indexing",
+        "vo-server: UCDs that are none are left out: 'not a ucd!' of a",
+        "vo-server: the file has 2 tables; 'one' was taken, not 'two'",
+    ]
 
 
 def test_the_shipped_catalogues_are_those_of_their_packages(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ def _bring(config: Config, parsed: argparse.Namespace) -> int:
     from vo_server.catalogue.described import Given
     from vo_server.catalogue.importing import bring
     from vo_server.catalogue.progress import Shown
+    from vo_server.catalogue.tables import left_out
     from vo_server.formats.reading import open_table
 
     given = Given(
@@ -108,14 +110,19 @@ def _bring(config: Config, parsed: argparse.Namespace) -> int:
     if parsed.replaces:
         require_archive(config)
     reading = open_table(parsed.file, parsed.format)
+    notes: list[str] = []
     try:
         with reading, session_of(config) as session, Shown() as shown:
+            source, replaces = parsed.file.name, parsed.replaces
             made = bring(
-                session.archive, reading, given, session.caller, parsed.file.name, shown, parsed.replaces
+                session.archive, reading, given, session.caller, source, shown, replaces, notes.append
             )
+            notes += [note] if (note := left_out(parsed.file)) else []
     except OSError as error:
         where = f": '{error.filename}'" if error.filename else ""
         raise ArchiveError(f"the catalogue was not brought: {error.strerror or error}{where}") from None
+    for note in notes:
+        print(f"vo-server: {note}", file=sys.stderr)
     print(json.dumps(as_json(made)) if parsed.json else in_words(made))
     return 0
 

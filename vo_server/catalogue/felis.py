@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from datamodel.errors import UsageError
+from vo_server.catalogue.meanings import told_ucd, told_unit
 
 MAX_BYTES = 8 << 20
 MAX_DEPTH = 20
@@ -158,11 +159,12 @@ def _column(told: dict[str, Any], indexed: Iterable[str], where: str) -> FelisCo
     name = _text(told.get("name"))
     if name is None:
         raise UsageError(f"{where} has a column without a name")
+    at = f"{where}, column '{name}'"
     return FelisColumn(
         name,
-        _type(_text(told.get("datatype")), f"{where}, column '{name}'"),
-        _text(told.get("ivoa:unit") or told.get("fits:tunit")),
-        _text(told.get("ivoa:ucd")),
+        _type(_text(told.get("datatype")), at),
+        told_unit(_text(told.get("ivoa:unit") or told.get("fits:tunit")), at),
+        told_ucd(_text(told.get("ivoa:ucd")), at),
         _text(told.get("votable:utype")),
         _text(told.get("description")),
         _text(told.get("votable:arraysize")),

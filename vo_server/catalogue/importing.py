@@ -15,6 +15,7 @@ from datamodel.catalogues import Entry
 from datamodel.context import Caller
 from datamodel.errors import NotFoundError, UsageError, nearest
 from vo_server.catalogue.described import Given, draft, rows
+from vo_server.catalogue.meanings import Tell, understood
 from vo_server.catalogue.names import checked
 from vo_server.formats.reading import Reading
 from vo_server.tap.tap_schema import tell_of_catalogues
@@ -35,6 +36,7 @@ def bring(
     source: str,
     progress: Progress = lambda doing, done, total: None,
     replaces: bool = False,
+    tell: Tell = lambda note: None,
 ) -> Entry:
     """Make a catalogue of a table, and have it known by all servers of the archive.
 
@@ -54,6 +56,8 @@ def bring(
         Is told now and then.
     replaces
         Whether it takes the place of the one of that name; queries under way keep the rows they began with.
+    tell
+        Is told what of the file was not taken as it is.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def bring(
         former = _former(archive, given.name, replaces)
         sweep(archive)
         with workshop(archive) as (id, folder):
-            wanted = draft(reading, given, caller, source, archive.config.level, former)
+            wanted = draft(understood(reading, tell), given, caller, source, archive.config.level, former)
             batches = _told(rows(reading, wanted), reading.rows, progress)
             made = make(archive, replace(wanted, id=id), batches, folder, progress)
             with _changing(archive) as connection:
