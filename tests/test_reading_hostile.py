@@ -114,7 +114,7 @@ HOSTILE = {
     "ECSV that nests": (b"# %ECSV 1.0\n# ---\n# a: " + b"[" * 5000 + b"\nx\n1\n", "too deep|no YAML"),
     "ECSV of comments alone": (b"# %ECSV 1.0\n" + b"# x\n" * 500_000, "header is longer"),
     "CSV in one line": (b"a,b\n" + b"x" * (3 << 20), "a row is longer|cannot be read"),
-    "bytes of zero": (b"a,b\n\0\0", "no table of a known format"),
+    "bytes of zero": (b"a,b\n\0\0", "no table of a known format, and no text, for it has bytes of zero"),
 }  # fmt: skip
 
 

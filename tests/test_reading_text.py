@@ -1,5 +1,6 @@
 """Are CSV, TSV and ECSV files read as they were written, each column by the datatype that fits all its values?"""
 
+import gzip
 import io
 
 import numpy as np
@@ -133,12 +134,27 @@ def test_what_a_column_of_csv_is_all_its_values_say():
         (b"\n\n", "empty"),
         (b"a,a\n1,2\n", "two columns have the name 'a'"),
         (b"a,b\n1,2,3\n", "Expected 2 columns, got 3"),
-        (b"a,b\n\xff\xfe,1\n", "cannot be read"),
+        (b"a,b\n" + b"1,2\n" * 400_000 + b"\xff\xfe,1\n", "line 400002: it is not in UTF-8"),
+        (b"a,b\r" + b"1,2\r" * 400_000 + b"1\r", "line 400002: Expected 2 columns, got 1"),
+        (b'a,b\n1,"x\ny"\n\n1,"x\ny",3\n', "line 6: Expected 2 columns, got 3"),
+        (b"a,b\0\n1,2\n", "the names of its columns have bytes of zero"),
+        (b"a,b\n1,x\n2,y\0z\n", "column 'b': a value has a byte of zero in line 3"),
+        (b"a," * 40_000 + b"a\n1\n", "the names of the columns ends beyond the first 65536 bytes"),
     ],
+    ids=lambda v: v if isinstance(v, str) else "",
 )
 def test_text_that_is_no_table_is_refused(content, told):
     with pytest.raises(UsageError, match=told):
         read_columns(content, "csv")
+
+
+@pytest.mark.parametrize("name", ["stars.csv", "stars.txt.gz", "STARS.TSV"])
+def test_a_byte_of_zero_in_a_file_that_is_called_text_is_named_with_its_line(tmp_path, name):
+    content = b"a\n1\n\0\n"
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(UsageError, match="column 'a': a value has a byte of zero in line 3"):
+        list(open_table(path))
 
 
 def test_a_file_that_cannot_be_rewound_is_read_all_the_same():

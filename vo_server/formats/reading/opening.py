@@ -86,13 +86,19 @@ def _guessed(source: Source, name: str) -> str:
             return format
     if b"<" in head[:64].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\0")[:2]:
         return "votable"
-    if b"\0" in head:
-        raise UsageError(f"the file is no table of a known format; expected one of {', '.join(FORMATS)}")
+    plain = name.lower().removesuffix(".gz")
+    if b"\0" in head and not plain.endswith(_TEXTS):
+        raise UsageError(
+            "the file is no table of a known format, and no text, for it has bytes of zero; "
+            f"expected one of {', '.join(FORMATS)}"
+        )
     line = head.split(b"\n")[0]
-    is_tsv = name.lower().removesuffix(".gz").endswith((".tsv", ".tab")) or line.count(b"\t") > line.count(
-        b","
-    )
+    is_tsv = plain.endswith((".tsv", ".tab")) or line.count(b"\t") > line.count(b",")
     return "tsv" if is_tsv else "csv"
+
+
+_TEXTS = (".csv", ".tsv", ".tab", ".txt")
+"""Names of files in which a byte of zero is a fault of one value; the reader of text says which."""
 
 
 _BEGINNINGS = (

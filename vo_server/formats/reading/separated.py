@@ -9,6 +9,7 @@ import csv as lines_of
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO, StringIO
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -20,11 +21,12 @@ from datamodel.errors import UsageError
 from vo_server.formats.reading import ecsv as ecsv_header
 from vo_server.formats.reading.fields import Field
 from vo_server.formats.reading.limits import Limits
+from vo_server.formats.reading.pieces import SIZE, pieces
 from vo_server.formats.reading.source import Readable, Source
 from vo_server.formats.reading.table import Reading, check_rows, counted, described
 from vo_server.formats.reading.texts import parsed
 
-_BLOCK = 1 << 20
+_HEAD = 1 << 16
 _ESCAPES = {"\\\\": "\\", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
 
@@ -70,7 +72,7 @@ def ecsv(source: Source, limits: Limits) -> Reading:
 def _read(
     source: Source, limits: Limits, dialect: _Dialect, fields: list[Field], comments: int = 0
 ) -> Reading:
-    head = source.head(1 << 16)
+    head = source.head(_HEAD)
     names, skipped = _names(head, dialect, comments)
     if fields and [f.column.name for f in fields] != names:
         raise UsageError("the columns of the ECSV header are not those of the line of names")
@@ -87,16 +89,19 @@ def _read(
 
 def _names(head: bytes, dialect: _Dialect, comments: int) -> tuple[list[str], int]:
     """The names of the columns, and how many lines there are up to the first row."""
-    if b"\0" in head:
-        raise UsageError(f"the file is no {dialect.called}: it has bytes of zero")
     text = head.decode("utf-8-sig", "replace")
-    lines = text.splitlines(keepends=True)[comments:]
+    lines = list(_split(text))[comments:]
     blank = next((i for i, line in enumerate(lines) if line.strip()), None)
     if blank is None:
         raise UsageError(f"the {dialect.called} is empty; expected a line with the names of the columns")
     reader = lines_of.reader(iter(lines[blank:]), **_options(dialect))
     names = [_plain(name, dialect).strip() for name in next(reader)]
-    return names, comments + blank + reader.line_num
+    last = blank + reader.line_num
+    if len(head) == _HEAD and not lines[last - 1].endswith(("\n", "\r")):
+        raise UsageError(f"the line with the names of the columns ends beyond the first {_HEAD} bytes")
+    if any("\0" in name for name in names):
+        raise UsageError(f"the file is no {dialect.called}: the names of its columns have bytes of zero")
+    return names, comments + last
 
 
 def _options(dialect: _Dialect) -> dict[str, Any]:
@@ -105,10 +110,29 @@ def _options(dialect: _Dialect) -> dict[str, Any]:
 
 
 def _blocks(source: Source, dialect: _Dialect, names: list[str], skipped: int) -> Iterator[pa.RecordBatch]:
-    """Batches of text."""
-    reading = arrow_csv.ReadOptions(
-        use_threads=False, block_size=_BLOCK, skip_rows=skipped, column_names=names
-    )
+    """Batches of text.
+
+    pyarrow reads ahead in a thread that nobody waits for when a row is refused. So it is given pieces of the
+    text, in memory of its own: a thread that called Python could end the process.
+    """
+    separator = dialect.separator if dialect.is_quoted else None
+    line = skipped
+    for piece in pieces(source.stream(), skipped, separator):
+        copy = pa.BufferOutputStream()
+        copy.write(piece)
+        try:
+            with arrow_csv.open_csv(
+                pa.BufferReader(copy.getvalue()), *_told_to_arrow(dialect, names)
+            ) as opened:
+                yield from opened
+        except pa.ArrowInvalid as failure:
+            raise UsageError(_told(failure, dialect, piece, line)) from None
+        line += max(piece.count(b"\n"), piece.count(b"\r"))
+
+
+def _told_to_arrow(dialect: _Dialect, names: list[str]) -> tuple[Any, Any, Any]:
+    """How pyarrow reads a piece: whole, and all as text."""
+    reading = arrow_csv.ReadOptions(use_threads=False, block_size=4 * SIZE, column_names=names)
     parsing = arrow_csv.ParseOptions(
         delimiter=dialect.separator,
         quote_char='"' if dialect.is_quoted else False,
@@ -120,47 +144,18 @@ def _blocks(source: Source, dialect: _Dialect, names: list[str], skipped: int) -
         strings_can_be_null=True,
         quoted_strings_can_be_null=dialect.empty_is_null,
     )
-    try:
-        with arrow_csv.open_csv(_Stream(source), reading, parsing, converting) as opened:
-            yield from opened
-    except pa.ArrowInvalid as failure:
-        if "Empty CSV" not in str(failure):
-            raise UsageError(f"the {dialect.called} cannot be read: {_told(failure)}") from None
+    return reading, parsing, converting
 
 
-def _told(failure: Exception) -> str:
+def _told(failure: Exception, dialect: _Dialect, piece: bytes, before: int) -> str:
+    """What pyarrow says, with the line of the file for the row of the piece."""
     text = " ".join(str(failure).split())
-    if "straddling" in text:
-        return f"a row is longer than {_BLOCK} bytes, or a quote is never closed"
-    return text[:200]
-
-
-class _Stream:
-    """What pyarrow takes for a file; it wants whole pieces of the size that it asks for."""
-
-    closed = False
-
-    def __init__(self, source: Source) -> None:
-        self._stream = source.stream()
-
-    def read(self, size: int = -1) -> bytes:
-        pieces, left = [], _BLOCK if size is None or size < 0 else size
-        while left and (piece := self._stream.read(left)):
-            pieces.append(piece)
-            left -= len(piece)
-        return b"".join(pieces)
-
-    def close(self) -> None:
-        self.closed = True
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return False
+    row = re.search(r"Row #([0-9]+): ", text)
+    if row is None:
+        return f"the {dialect.called} cannot be read: {text[:200]}"
+    line = before + _line_of(_lines(BytesIO(piece)), int(row[1]) - 1, dialect, len(piece))
+    told = "it is not in UTF-8" if "invalid UTF8" in text else text[row.end() :][:200]
+    return f"the {dialect.called} cannot be read: line {line}: {told}"
 
 
 _GUESSES = {
@@ -283,19 +278,29 @@ class _Rows:
         lines = _lines(self._source.stream())
         for _ in range(self._skipped):
             next(lines, "")
-        lines_of.field_size_limit(max(self._most, lines_of.field_size_limit()))
-        reader = lines_of.reader(lines, **_options(self._dialect))
-        rows = (reader.line_num for cells in reader if cells)
-        return self._skipped + next((line for i, line in enumerate(rows) if i == row), reader.line_num)
+        return self._skipped + _line_of(lines, row, self._dialect, self._most)
+
+
+def _line_of(lines: Iterator[str], row: int, dialect: _Dialect, most: int) -> int:
+    """The line on which a row ends, the first being 1, that has no value longer than so many bytes."""
+    lines_of.field_size_limit(max(most, lines_of.field_size_limit()))
+    reader = lines_of.reader(lines, **_options(dialect))
+    ends = (reader.line_num for cells in reader if cells)
+    return next((line for i, line in enumerate(ends) if i == row), reader.line_num)
 
 
 def _lines(stream: Readable) -> Iterator[str]:
     held = b""
-    while piece := stream.read(_BLOCK):
+    while piece := stream.read(SIZE):
         *whole, held = (held + piece).split(b"\n")
-        yield from (line.decode("utf-8", "replace") + "\n" for line in whole)
-    if held:
-        yield held.decode("utf-8", "replace")
+        for line in whole:
+            yield from _split(line.decode("utf-8", "replace") + "\n")
+    yield from _split(held.decode("utf-8", "replace"))
+
+
+def _split(text: str) -> Iterator[str]:
+    """Lines with their ends, of which there are three kinds."""
+    return StringIO(text, newline="")
 
 
 def _plain(text: str, dialect: _Dialect) -> str:
