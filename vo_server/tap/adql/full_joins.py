@@ -1,4 +1,4 @@
-"""How is a FULL JOIN written for a database that has none, or none on conditions but equality?
+"""How is a FULL JOIN written where a database has none that serves, or none on conditions but equality?
 
 As the rows of a LEFT JOIN, and those rows of the right side that match nothing on the left.
 """
@@ -14,11 +14,17 @@ from vo_server.tap.adql.values import Value
 
 
 def understood(on: Value, left: Relation, right: Relation, speech: Speech) -> bool:
-    """Whether the database has a FULL JOIN on this condition."""
-    if speech.full_join != "equal":
-        return speech.full_join == "any"
+    """Whether the database has a FULL JOIN on this condition, and an index would not be of more use without it."""
     sides = _aliases(left), _aliases(right)
-    return all(_is_equality(term, sides) for term in _terms(on.key))
+    equal = [_is_equality(term, sides) for term in _terms(on.key)]
+    if speech.full_join == "any":
+        return any(equal) or not _searches(on)
+    return speech.full_join == "equal" and all(equal)
+
+
+def _searches(on: Value) -> bool:
+    """Whether a condition finds rows through an index."""
+    return on.plain is not None and on.plain.text != on.sql.text
 
 
 def _aliases(side: Relation) -> frozenset[str]:
@@ -42,14 +48,14 @@ def _is_equality(key: object, sides: tuple[frozenset[str], frozenset[str]]) -> b
 
 
 def rewritten(
-    left: Relation, right: Relation, on: Sql, numbers: Iterator[int]
+    left: Relation, right: Relation, on: tuple[Sql, Sql], numbers: Iterator[int]
 ) -> tuple[Relation, Relation, str]:
     """Both sides as parts of one query in parentheses, and that query.
 
     Parameters
     ----------
     on
-        The condition.
+        The condition for finding rows of the right side, and the same for finding those of the left.
     numbers
         For the name that the SQL gives to the query.
     """
@@ -60,9 +66,9 @@ def rewritten(
     nothing = [f"NULL AS x{i}" for i in range(len(first))]
     unmatched = [f"{v.sql.text} AS x{i}" for i, v in enumerate(second, len(first))]
     text = (
-        f"(SELECT {listed} FROM {left.text} LEFT JOIN {beside} ON {on.text} "  # noqa: S608
+        f"(SELECT {listed} FROM {left.text} LEFT JOIN {beside} ON {on[0].text} "  # noqa: S608
         f"UNION ALL SELECT {', '.join(nothing + unmatched)} FROM {right.text} "
-        f"WHERE NOT EXISTS (SELECT 1 FROM {left.text} WHERE {on.text})) AS {alias}"
+        f"WHERE NOT EXISTS (SELECT 1 FROM {left.text} WHERE {on[1].text})) AS {alias}"
     )
     return _moved(left, alias, first, 0), _moved(right, alias, second, len(first)), text
 

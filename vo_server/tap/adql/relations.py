@@ -110,14 +110,21 @@ class Relations:
         shared = _shared(node, left, right)
         if node.on is None:
             return self._merged(node, left, right, shared)
+        first = {"LEFT": left, "FULL": left, "RIGHT": right}.get(node.kind)
         scope = Scope(Relation("", sources, left.visible + right.visible), parent)
-        on = Resolver(scope, self.answer, self.speech, self.udfs, "ON").value(node.on)
+        on = self._condition(node.on, scope, first)
         if node.kind == "FULL" and not full_joins.understood(on, left, right, self.speech):
-            left, right, text = full_joins.rewritten(left, right, on.sql, self.numbers)
+            back = self._condition(node.on, scope, right) if on.plain else on
+            left, right, text = full_joins.rewritten(left, right, (on.sql, back.sql), self.numbers)
         else:
             text = _joined(node.kind, left, right, on.sql)
         reaches_out = reaches_out or scope.reaches_out
         return Relation(text, left.sources + right.sources, left.visible + right.visible, reaches_out)
+
+    def _condition(self, node: tree.Node, scope: Scope, first: Relation | None) -> Value:
+        """What ON says; `first` is the side whose rows are all there, for each of which the other is searched."""
+        scope.given = frozenset(s.alias for s in first.sources) if first else frozenset()
+        return Resolver(scope, self.answer, self.speech, self.udfs, "ON").value(node)
 
     def _merged(
         self, node: tree.Join, left: Relation, right: Relation, shared: list[tuple[Value, Value]]
@@ -127,7 +134,7 @@ class Relations:
         on = sql.all_of(*[a.sql.equals(b.sql) for a, b in pairs])
         text = ""
         if node.kind == "FULL" and self.speech.full_join == "none":
-            left, right, text = full_joins.rewritten(left, right, on, self.numbers)
+            left, right, text = full_joins.rewritten(left, right, (on, on), self.numbers)
             shared = _shared(node, left, right)
         gone = {v.key for both in shared for v in both}
         rest = [v for v in left.visible + right.visible if v.key not in gone]

@@ -1,7 +1,7 @@
 """Which column does a name mean at this place of a query?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,8 @@ class Source:
         What to select from to see that table's rows once more.
     searched
         What to search by position instead, and the column there.
+    searchable
+        Whether its rows may be found through an index by those of another table; no where they are there first.
     weights
         If this is a query, the `Value.weight` of each column there: a database may write it out again here.
     """
@@ -47,6 +49,7 @@ class Source:
     table: Table | None = None
     text: str = ""
     searched: tuple[str, str] | None = None
+    searchable: bool = True
     weights: tuple[int, ...] = ()
 
     def is_called(self, parts: Iterable[Name]) -> bool:
@@ -77,6 +80,11 @@ class Source:
     def own(self) -> frozenset[str]:
         """The alias alone."""
         return frozenset((self.alias,))
+
+    @cached_property
+    def given(self) -> "Source":
+        """The same where its rows are there first."""
+        return replace(self, searchable=False)
 
     @cached_property
     def values(self) -> list[Value]:
@@ -125,12 +133,15 @@ class Scope:
         Keys of the GROUP BY expressions.
     reaches_out
         Whether a column of a query around this one has been asked for.
+    given
+        Aliases of own tables whose rows are there first, as are always those of the queries around.
     """
 
     relation: Relation
     parent: "Scope | None" = None
     grouped: set[Any] = field(default_factory=set)
     reaches_out: bool = False
+    given: frozenset[str] = frozenset()
 
     def column(self, name: ColumnName) -> Value:
         """What a column name means, here or in a query around this one.
@@ -144,14 +155,21 @@ class Scope:
         while scope is not None:
             found = scope._matching(name)
             if len(found) == 1:
-                loose = found[0].loose if scope is self else frozenset()
-                return found[0].but(at=name.at, loose=loose)
+                value = found[0]
+                loose = value.loose if scope is self else frozenset()
+                return value.but(at=name.at, loose=loose, origin=self._origin(value, outer=scope is not self))
             if found:
                 tables = ", ".join(sorted(t for v in found for t in v.loose))
                 raise AdqlError(name.at, f"ambiguous column '{name.shown}'; there are {tables}")
             scope.reaches_out = scope.parent is not None
             scope = scope.parent
         raise self._unknown(name)
+
+    def _origin(self, value: Value, *, outer: bool) -> tuple[Source, str] | None:
+        if value.origin is None:
+            return None
+        source, name = value.origin
+        return (source.given if outer or source.alias in self.given else source), name
 
     def _around(self) -> Iterator["Scope"]:
         """Itself and the scopes of the queries around, outwards."""

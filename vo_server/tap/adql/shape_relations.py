@@ -179,7 +179,7 @@ def _near_constant(fixed: tuple[sky.Shape | None, sky.Shape | None], one: Shape,
 
 
 def _through_cells(a: Point, b: Point, radius: Value, speech: Speech) -> Sql | None:
-    """A crossmatch: the rows of the larger table are found by the cells near each row of the other."""
+    """A crossmatch: the rows of one table, of the larger if it can be searched, by the cells near each of the other."""
     number = radius.number
     if number is None:
         return _candidates(a, Circle(b, radius), speech) or _candidates(Circle(a, radius), b, speech)
@@ -187,7 +187,7 @@ def _through_cells(a: Point, b: Point, radius: Value, speech: Speech) -> Sql | N
     sides = sorted(((a, b), (b, a)), key=lambda pair: -_rows(pair[0]))
     for searched, given in sides:
         found, columns = position(searched), indexed(searched)
-        if order is None or found is None or columns is None or not elsewhere(given, found[0]):
+        if order is None or found is None or columns is None or not _by_another(found[0], given):
             continue
         source, index = found
         known = indexed(given)
@@ -198,13 +198,18 @@ def _through_cells(a: Point, b: Point, radius: Value, speech: Speech) -> Sql | N
 
 
 def _candidates(one: Shape, other: Shape, speech: Speech) -> Sql | None:
-    """The rows of the larger table that have an index and are near a row of the other; regions where none is larger."""
+    """The rows of one table near a row of the other: of the larger one, or of regions, if it can be searched."""
     sides = sorted(((one, other), (other, one)), key=lambda p: (-_rows(p[0]), -_RANKS[type(p[0])]))
     for searched, given in sides:
         source = _source(searched)
-        if source is not None and elsewhere(given, source):
+        if source is not None and _by_another(source, given):
             return _near(searched, given, speech)
     return None
+
+
+def _by_another(source: Source, given: Shape) -> bool:
+    """Whether a table's rows may be found by a shape of another's."""
+    return source.searchable and elsewhere(given, source)
 
 
 def _near(searched: Shape, given: Shape, speech: Speech) -> Sql:
