@@ -1,5 +1,6 @@
 """Does what this server wrote come back through its own reader as it was, described and with its NULLs?"""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -58,6 +59,10 @@ SAME = {"CHAR": "VARCHAR", "CLOB": "VARCHAR"}
 """Names for what is the same in VOTable, and the one that a reader gives it."""
 
 
+WHOLE_ARRAYS = ("UNSIGNEDBYTE[]", "SMALLINT[]", "INTEGER[]", "BIGINT[]")
+"""Those of which a number stands for missing elements."""
+
+
 def column(type, arraysize=None, **told):
     told = {"unit": "m", "ucd": "meta.note", "utype": "a:b", "description": "what it is"} | told
     return Column("x", type, arraysize=arraysize, **told)
@@ -80,6 +85,18 @@ def test_every_datatype_comes_back_with_all_that_is_told_of_it(type, arraysize, 
     assert got["x"] == [value, None, value]
 
 
+@pytest.mark.parametrize(("type", "arraysize"), VALUES)
+def test_every_datatype_comes_back_from_fits_with_its_null(type, arraysize):
+    """But a floating-point number, which is NaN in both cases; and a single character is text there."""
+    made, value = column(type, arraysize), VALUES[type, arraysize]
+    reading, got = read_columns(written("fits", made, value, None, value))
+    found = reading.columns[0]
+    assert replace(found, null=None) == replace(made, type=SAME.get(type, type))
+    assert (found.null is not None) == (type in WHOLE_ARRAYS)
+    nothing = math.nan if type in ("REAL", "DOUBLE") else None
+    assert repr(got["x"]) == repr([value, nothing, value])
+
+
 def test_an_xtype_of_its_own_comes_back_from_parquet():
     made = column("DOUBLE[]", "2", xtype="interval")
     assert read_columns(written("parquet", made, [1.0, 2.0]))[0].columns == (made,)
@@ -95,28 +112,52 @@ def test_texts_of_a_parquet_file_whose_votable_has_no_arraysize_may_be_long():
     assert (reading.columns[0].votable_arraysize, got["x"]) == ("*", ["V", "Johnson"])
 
 
+@pytest.mark.parametrize("format", ["fits", "parquet", "votable/b2", "votable/td"])
+def test_elements_that_are_missing_stay_so_within_an_array_that_is_not_null(format):
+    numbers, truths = column("INTEGER[]", "3", null=-9), column("BOOLEAN[]", "3")
+    assert read_columns(written(format, numbers, [1, None, 3], None))[1]["x"] == [[1, None, 3], None]
+    assert read_columns(written(format, truths, [True, None, False], None))[1]["x"] == [
+        [True, None, False],
+        None,
+    ]
+
+
 def told_otherwise(content, old, new):
-    """A Parquet file whose VOTable says something else of the same length."""
+    """A file whose VOTable says something else of the same length."""
     assert len(old) == len(new)
     assert old in content
     return content.replace(old, new)
 
 
+LIES = [
+    (column("DOUBLE[]", "3"), [1.0, 2.0, 3.0], b'arraysize="3"', b'arraysize="2"', "arraysize of '2'"),
+    (column("BOOLEAN[]"), [True, None], b'datatype="boolean"', b'datatype="bit"    ', "bits, each 0 or 1"),
+    (column("UNSIGNEDBYTE"), 7, b'datatype="unsignedByte"', b'datatype="bit"         ', "a bit, 0 or 1"),
+    (column("VARCHAR", xtype="whatever!"), "hello", b"whatever!", b"timestamp", "a time such as"),
+]
+LONG = [
+    (column("VARCHAR", "9"), "abcdefghi", b'arraysize="9"', b'arraysize="3"', "at most 3 characters"),
+    (column("UNICODE[]", "3x*"), ["abc"], b'arraysize="3x*"', b'arraysize="2x*"', "texts of at most 2 char"),
+]
+
+
 @pytest.mark.parametrize(
-    ("made", "value", "old", "new", "told"),
-    [
-        (column("VARCHAR", "9"), "abcdefghi", b'arraysize="9"', b'arraysize="3"', "at most 3 characters"),
-        (column("DOUBLE[]", "3"), [1.0, 2.0, 3.0], b'arraysize="3"', b'arraysize="2"', "arraysize of '2'"),
-        (column("UNICODE[]", "3x*"), ["abc"], b'arraysize="3x*"', b'arraysize="2x*"', "texts of at most 2 char"),
-        (column("BOOLEAN[]"), [True, None], b'datatype="boolean"', b'datatype="bit"    ', "bits, each 0 or 1"),
-        (column("UNSIGNEDBYTE"), 7, b'datatype="unsignedByte"', b'datatype="bit"         ', "a bit, 0 or 1"),
-        (column("VARCHAR", xtype="whatever!"), "hello", b"whatever!", b"timestamp", "a time such as"),
-    ],
-)  # fmt: skip
-def test_values_that_are_not_as_the_votable_of_a_parquet_file_says_are_refused(made, value, old, new, told):
-    content = told_otherwise(written("parquet", made, value), old, new)
+    ("format", *("made", "value", "old", "new", "told")),
+    [("parquet", *lie) for lie in LIES + LONG] + [("fits", *lie) for lie in LIES],
+)
+def test_values_that_are_not_as_the_votable_of_the_file_says_are_refused(format, made, value, old, new, told):
     with pytest.raises(UsageError, match=told):
-        read_columns(content)
+        read_columns(told_otherwise(written(format, made, value), old, new))
+
+
+def test_texts_of_fits_may_be_longer_than_its_votable_says_for_they_have_escapes():
+    reading, got = read_columns(written("fits", column("UNICODE", "1"), "é"))
+    assert (reading.columns[0].votable_arraysize, got["x"]) == ("4", [r"\xe9"])
+    made = written("fits", column("VARCHAR", "4*"), "é", "a" * 5000, *["x"] * 100)
+    reading, got = read_columns(made)
+    assert (reading.columns[0].votable_arraysize, got["x"][:1]) == ("*", [r"\xe9"])
+    reading, got = read_columns(written("fits", column("UNICODE[]", "1x*"), ["é", "x"]))
+    assert (reading.columns[0].votable_arraysize, got["x"]) == ("4x2", [[r"\xe9", "x"]])
 
 
 def test_a_votable_in_a_parquet_file_that_is_broken_is_passed_over():

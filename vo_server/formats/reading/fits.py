@@ -19,7 +19,7 @@ from vo_server.formats.reading.header import Header, read_header
 from vo_server.formats.reading.limits import Limits
 from vo_server.formats.reading.source import Source
 from vo_server.formats.reading.table import Reading, check_rows, counted, described
-from vo_server.formats.reading.texts import instants
+from vo_server.formats.reading.texts import as_declared
 
 _BATCH_BYTES = 2 << 20
 _BATCH_ROWS = 1 << 15
@@ -234,28 +234,43 @@ def _told(reading: Reading, header: Header) -> Reading:
     given = [field.column for field in header.fields]
     if len(given) != len(reading.columns):
         return reading
-    columns = tuple(map(_as_told, reading.columns, given))
+    columns = tuple(map(_described_as, reading.columns, given))
     return replace(
         reading,
         columns=columns,
-        batches=(_timed(batch, columns) for batch in reading.batches),
+        batches=(as_told(batch, columns) for batch in reading.batches),
         name=header.name or reading.name,
         description=header.description,
         infos=tuple(header.infos),
     )
 
 
-def _as_told(own: Column, given: Column) -> Column:
-    if own.datatype.arrow == given.datatype.arrow:
-        return given
-    told = {name: getattr(given, name) for name in ("name", "unit", "ucd", "utype", "description")}
-    return replace(own, **told)
+def as_told(batch: pa.RecordBatch, columns: Sequence[Column]) -> pa.RecordBatch:
+    """The batch with its columns as a VOTable tells of them, which are of the same Arrow types.
 
-
-def _timed(batch: pa.RecordBatch, columns: tuple[Column, ...]) -> pa.RecordBatch:
-    """The batch with its texts made times where its VOTable says that they are."""
-    arrays = [
-        instants(array, column) if column.type == "TIMESTAMP" else array
-        for array, column in zip(batch.columns, columns, strict=True)
-    ]
+    Raises
+    ------
+    UsageError
+        A value is none that the VOTable tells of.
+    """
+    arrays = [as_declared(array, column) for array, column in zip(batch.columns, columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
+
+
+def _described_as(own: Column, given: Column) -> Column:
+    """The column as its FIELD describes it, as far as its values are of that datatype."""
+    if own.datatype.arrow != given.datatype.arrow:
+        told = {name: getattr(given, name) for name in ("name", "unit", "ucd", "utype", "description")}
+        return replace(own, **told)
+    if given.datatype.votable in ("char", "unicodeChar") and not _has_room(own, given):
+        own_size = own.votable_arraysize
+        given = replace(given, arraysize=None if own_size == given.datatype.arraysize else own_size)
+    return given if own.null is None else replace(given, null=own.null)
+
+
+def _has_room(own: Column, given: Column) -> bool:
+    """Whether texts may be as long as they are here, where escapes stand for what is not ASCII."""
+    if given.datatype.kind == "array":
+        return (given.extent.first or 1) >= (own.extent.first or 1)
+    most = given.extent.most
+    return most is None or (own.extent.most is not None and own.extent.most <= most)

@@ -42,7 +42,8 @@ _SHIFTED = {
 }
 """What holds the numbers of the other sign that an offset makes of these letters (FITS 4.0 section 5.2.5)."""
 
-_WHOLE = "XBIJK"
+_WHOLE = "BIJK"
+"""The letters that have a TNULL (FITS 4.0 section 7.3.2)."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class FitsColumn:
     scale, zero
         TSCAL and TZERO.
     null
-        TNULL.
+        TNULL, where it is a number that the raw values can be.
     at
         Where it begins in a row.
     width
@@ -109,7 +110,7 @@ def fits_column(cards: Cards, number: int, at: int) -> FitsColumn:
     size = "*" if descriptor else _arraysize(cards.text(f"TDIM{number}"), letter, repeat)
     raw = _named(cards, number, _datatype(letter, size), size)
     scale, zero = cards.number(f"TSCAL{number}"), cards.number(f"TZERO{number}")
-    null = cards.number(f"TNULL{number}") if letter in _WHOLE else None
+    null = _null(cards, number, raw) if letter in _WHOLE else None
     column = _unscaled(raw, letter, scale, zero)
     width = (
         repeat * 2 * np.dtype(descriptor).itemsize
@@ -119,11 +120,11 @@ def fits_column(cards: Cards, number: int, at: int) -> FitsColumn:
         else repeat * item_bytes(raw)
     )
     return FitsColumn(
-        replace(column, null=_element_null(column, null)),
+        replace(column, null=_element_null(column, null, zero)),
         Field(raw),
-        1 if scale is None or not _scales(letter) else scale,
-        0 if zero is None or not _scales(letter) else zero,
-        None if null is None else int(null),
+        1.0 if scale is None or not _scales(letter) else float(scale),
+        0.0 if zero is None or not _scales(letter) else float(zero),
+        null,
         at,
         width,
         descriptor if repeat else "",
@@ -140,6 +141,12 @@ def values(column: FitsColumn, cells: Cells) -> pa.Array:
     cells
         Where its bytes are.
 
+    Notes
+    -----
+    FITS has no sign for an array that is NULL, so that one is which has no elements, or none but undefined ones:
+    TNULL, a logical value that is neither T nor F (FITS 4.0 section 7.3.3.1), NaN in the rows, or text that
+    begins with NUL. NaN in the heap is an element, for there an array that is NULL has no elements.
+
     Raises
     ------
     UsageError
@@ -148,6 +155,8 @@ def values(column: FitsColumn, cells: Cells) -> pa.Array:
     if column.raw.column.datatype.kind == "text":
         return _texts(column, cells)
     made = decoded(cells, column.raw)
+    if column.raw.column.type == "CHAR[]":
+        return pc.if_else(pa.array(_are_empty(column, cells)), pa.scalar(None, made.type), made)
     is_list = pa.types.is_list(made.type)
     flat = pc.list_flatten(made) if is_list else made
     if column.null is not None:
@@ -159,8 +168,9 @@ def values(column: FitsColumn, cells: Cells) -> pa.Array:
     if not is_list:
         return flat
     offsets = np.zeros(len(made) + 1, np.int32)
-    np.cumsum(pc.fill_null(pc.list_value_length(made), 0).to_numpy(zero_copy_only=False), out=offsets[1:])
-    return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=made.is_null())
+    np.cumsum(pc.list_value_length(made).to_numpy(zero_copy_only=False), out=offsets[1:])
+    nothing = flat.is_null(nan_is_null=not column.descriptor).to_numpy(zero_copy_only=False)
+    return _lists(offsets, flat, nothing)
 
 
 @lru_cache(maxsize=1024)
@@ -183,6 +193,28 @@ def _texts(column: FitsColumn, cells: Cells) -> pa.StringArray:
     null[null] = np.frombuffer(cells.data, np.uint8)[cells.at[null]] == 0
     found = texts(Cells(cells.data, cells.at, cells.counts, null), column.raw.column)
     return pc.utf8_rtrim(found, " ")
+
+
+def _are_empty(column: FitsColumn, cells: Cells) -> npt.NDArray[np.bool_]:
+    """Which arrays have texts that all begin with NUL."""
+    extent = column.raw.column.extent
+    starts = np.arange(0, extent.most or 0, extent.first or 1)
+    letters = np.frombuffer(cells.data, np.uint8)[cells.at[:, None] + starts]
+    empty: npt.NDArray[np.bool_] = (letters == 0).all(axis=1)
+    return empty
+
+
+def _lists(
+    offsets: npt.NDArray[np.int32], elements: pa.Array, nothing: npt.NDArray[np.bool_]
+) -> pa.ListArray:
+    """The elements as arrays, which are NULL where they have nothing but elements that are said to be nothing."""
+    before = np.concatenate([[0], np.cumsum(~nothing)])[offsets]
+    null = before[1:] == before[:-1]
+    lengths = np.diff(offsets)
+    kept = np.concatenate([[0], np.cumsum(np.where(null, 0, lengths))]).astype(np.int32)
+    if null.any():
+        elements = elements.filter(pa.array(np.repeat(~null, lengths)))
+    return pa.ListArray.from_arrays(pa.array(kept), elements, mask=pa.array(null))
 
 
 def _datatype(letter: str, size: str | None) -> str:
@@ -232,13 +264,32 @@ def _unscaled(raw: Column, letter: str, scale: float | None, zero: float | None)
     return replace(raw, type=wide + is_array)
 
 
-def _element_null(column: Column, null: Any) -> int | None:
-    """TNULL as the number for missing elements, where it fits."""
+def _null(cards: Cards, number: int, raw: Column) -> int | None:
+    """TNULL, if there is one that the raw values can be.
+
+    Raises
+    ------
+    UsageError
+        It is no whole number.
+    """
+    null = cards.number(f"TNULL{number}")
+    if null is None:
+        return None
+    if isinstance(null, float) and not null.is_integer():
+        raise UsageError(f"expected a whole number as TNULL{number} in the FITS header, found {null}")
+    type = raw.datatype.arrow
+    limits = np.iinfo((type.value_type if pa.types.is_list(type) else type).to_pandas_dtype())
+    return int(null) if limits.min <= null <= limits.max else None
+
+
+def _element_null(column: Column, null: int | None, zero: float | None) -> int | None:
+    """What TNULL stands for after scaling: the number for missing elements of arrays of whole numbers, if it fits."""
     element = column.datatype.arrow
     if null is None or column.datatype.kind != "array" or not pa.types.is_integer(element.value_type):
         return None
     limits = np.iinfo(element.value_type.to_pandas_dtype())
-    return int(null) if limits.min <= null <= limits.max else None
+    meant = null + int(zero or 0)
+    return meant if limits.min <= meant <= limits.max else None
 
 
 def _scaled(flat: pa.Array, column: FitsColumn) -> pa.Array:

@@ -110,6 +110,31 @@ def check_bits(values: pa.Array, column: Column) -> pa.Array:
     return values
 
 
+def as_declared(array: pa.Array, column: Column) -> pa.Array:
+    """Values of the column's Arrow type that came from a file, of which something else tells what they are.
+
+    Texts are made times where the column has times.
+
+    Raises
+    ------
+    UsageError
+        A value is longer or shorter than the arraysize allows, or is no time or no bit.
+    """
+    if column.datatype.kind == "timestamp":
+        return instants(array, column)
+    if column.datatype.kind == "text":
+        return check_text(array, column)
+    if not pa.types.is_list(array.type):
+        return check_bits(array, column)
+    elements, each = check_bits(pc.list_flatten(array), column), column.datatype.parts
+    lengths = pc.list_value_length(array).drop_null().to_numpy(zero_copy_only=False)
+    if pa.types.is_string(elements.type):
+        check_widths(elements, column)
+        lengths = lengths * (column.extent.first or 1)
+    check_lengths(lengths // each, column)
+    return array
+
+
 def instants(texts: pa.StringArray, column: Column) -> pa.StringArray:
     """ISO 8601 times as text in UTC with six decimals; what is finer is cut.
 
