@@ -6,17 +6,25 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.schema import DropTable
 
 from bench.encoder import COLUMNS
 from bench.timing import best_s
-from datamodel.columns import PointIndex, Table
+from datamodel.columns import Column, PointIndex, Table
 from datamodel.context import ANONYMOUS
 from datamodel.database import Database
+from datamodel.temporary import load, temporary
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.translate import translate
 
+Positions = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 _FETCHED_ROWS = 50_000
+_MINE = (Column("id", "BIGINT"), Column("ra", "DOUBLE", "deg"), Column("dec", "DOUBLE", "deg"))
 
 
 class Bare:
@@ -35,14 +43,14 @@ class Bare:
         kept = _kept(self._database)
         point = PointIndex("ra", "dec")
         table = Table("bench", "catalogue", COLUMNS, lambda _caller: kept, point=point, rows=rows)
-        self._catalogue = Catalogue([table])
+        self._tables = [table]
 
     def close(self) -> None:
         """Give the connections back."""
         self._database.close()
 
-    def cone_ms(self, queries: list[str]) -> float:
-        """The median of all rows of a cone fetched as Python's objects, without the translation."""
+    def median_ms(self, queries: list[str]) -> float:
+        """The median time of all rows of a query fetched as Python's objects, without the translation."""
         times = []
         for query in queries:
             statement = self._sql(query)
@@ -64,8 +72,28 @@ class Bare:
 
         return best_s(run, 2)
 
-    def _sql(self, query: str) -> str:
-        return translate(query, self._catalogue, ANONYMOUS, self._database.speech).text
+    def join_ms(self, query: str, positions: Positions, repeats: int) -> float:
+        """The median time of a join with ``TAP_UPLOAD.mine``, which was filled and indexed before."""
+        ra, dec = positions
+        values = [pa.array(range(len(ra)), pa.int64()), pa.array(ra), pa.array(dec)]
+        batch = pa.RecordBatch.from_arrays(values, names=[column.name for column in _MINE])
+        mine = temporary(0, "TAP_UPLOAD", "mine", _MINE, rows=len(ra))
+        statement = self._sql(query, mine.table)
+        times = []
+        with self._database.write() as connection:
+            load(connection, mine, [batch])
+            with closing(connection.connection.cursor()) as cursor:
+                for _ in range(repeats):
+                    began = time.perf_counter()
+                    cursor.execute(statement)
+                    cursor.fetchall()
+                    times.append(time.perf_counter() - began)
+            connection.execute(DropTable(mine.sql))
+        return 1000 * statistics.median(times)
+
+    def _sql(self, query: str, *more: Table) -> str:
+        catalogue = Catalogue([*self._tables, *more])
+        return translate(query, catalogue, ANONYMOUS, self._database.speech).text
 
 
 def copy_s(megabytes: float) -> float:
