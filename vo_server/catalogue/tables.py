@@ -74,7 +74,7 @@ def _tags(stream: Readable) -> int:
     count, end = 0, b""
     while piece := stream.read(_PIECE):
         data = end + piece
-        found = [match.end() for match in _TAG.finditer(data)]
+        found = [match.end() for match in _TAG.finditer(data)] if b"TABLE" in data else []
         count += len(found)
         end = data[max(found[-1] if found else 0, len(data) - _LONGEST_TAG) :]
     return count
