@@ -102,6 +102,14 @@ def test_what_is_not_finite_is_null_and_the_document_is_still_json():
     assert one("POLYGON", [1.0, math.nan, math.inf]) == [[1.0, None, None]]
 
 
+def test_bits_are_numbers_single_and_in_arrays_and_booleans_are_not():
+    bits = [[True, False, None], [], None, [False]]
+    assert repr(one("BIT[]", *bits)) == "[[1, 0, None], [], None, [0]]"
+    assert repr(one("BIT", 1, None, 0)) == "[1, None, 0]"
+    assert repr(one("BOOLEAN[]", [True, False])) == "[[True, False]]"
+    assert one("BIT[]", None, None) == [None, None]
+
+
 def test_whole_numbers_keep_all_digits_or_are_texts_where_that_is_asked_for():
     extremes = [2**63 - 1, -(2**63), 2**53 + 1, None]
     assert one("BIGINT", *extremes) == extremes

@@ -40,7 +40,7 @@ def write(rows: Rows, document: Document, *, text_for_long: bool = False) -> Chu
     -----
     JSON has no NaN and no infinity (RFC 8259 section 6): what is not finite is ``null``, as NULL is. Integers have
     all their digits; a double has the fewest that read back as the same number. A list is an array; a complex
-    number is two elements, as in TABLEDATA.
+    number is two elements, as in TABLEDATA. A bit is 0 or 1, a boolean ``true`` or ``false``.
     """
     return Chunks(rows, _object(rows, document, _digits_quoted if text_for_long else _digits))
 
@@ -53,7 +53,10 @@ def _object(
     yield _head(rows.columns, document, wide_columns(rows.columns, first))
     beginning, piece = b"[", first
     while piece is not None:
-        row = [_written(array, long) for array in piece.columns]
+        row = [
+            _written(_numbered(array, column), long)
+            for array, column in zip(piece.columns, rows.columns, strict=True)
+        ]
         if chunk := lines(row, ",\n[", ",", "]"):
             yield beginning + chunk[1:]
             beginning = b","
@@ -84,6 +87,12 @@ def _described(column: Column, is_wide: bool) -> dict[str, str]:
         "description": column.description,
     }
     return {key: value for key, value in told.items() if value}
+
+
+def _numbered(array: pa.Array, column: Column) -> pa.Array:
+    """Arrays of bits as numbers, as single bits are."""
+    is_bits = column.datatype.votable == "bit" and pa.types.is_list(array.type)
+    return array.cast(pa.list_(pa.uint8())) if is_bits else array
 
 
 def _written(array: pa.Array, long: Callable[[pa.Array], pa.Array]) -> pa.Array:
