@@ -65,11 +65,11 @@ def waiting(served: Service, clients: int) -> Iterator[None]:
     job, done = urllib.parse.urlsplit(created.headers["Location"]).path, threading.Event()
 
     def client() -> None:
+        connection = served.connect()
         while not done.wait(1.0):
-            connection = served.connect()
-            connection.request("GET", f"{job}/phase?WAIT=20&PHASE=PENDING")
+            connection.request("GET", f"{job}?WAIT=20&PHASE=PENDING")
             connection.getresponse().read()
-            connection.close()
+        connection.close()
 
     threads = [threading.Thread(target=client) for _ in range(clients)]
     for thread in threads:
