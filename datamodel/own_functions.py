@@ -9,6 +9,7 @@ from datamodel import (
     pixels,
     rings,
     rotations,
+    roundings,
     shape_measures,
     shape_relations,
     shape_texts,
@@ -31,6 +32,7 @@ FUNCTIONS: tuple[Function | Aggregate, ...] = (
     *times_of_texts.FUNCTIONS,
     *group_functions.FUNCTIONS,
     *checked.FUNCTIONS,
+    *roundings.FUNCTIONS,
 )
 """Each after those that it calls."""
 

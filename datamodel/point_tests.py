@@ -72,11 +72,16 @@ def distance_sql(ra1: Angle, dec1: Angle, ra2: Angle, dec2: Angle) -> Sql:
 
     See `datamodel.sphere.separation` for the formula.
     """
-    ra1, dec1, ra2, dec2 = (sql_of(a) for a in (ra1, dec1, ra2, dec2))
-    cos_dec2 = _cos(dec2)
-    near = _haversine(ra1 - ra2, dec1 - dec2, dec1, cos_dec2)
-    far = _haversine(ra1 - ra2 - 180.0, dec1 + dec2, dec1, cos_dec2)
-    return 2.0 * call("degrees", call("atan2", call("sqrt", near), call("sqrt", far)))
+    half_ra, half_dec1, half_dec2 = _half(ra1) - _half(ra2), _half(dec1), _half(dec2)
+    first, cos_dec2 = sql_of(dec1), _cos(sql_of(dec2))
+    near = _haversine(half_ra, half_dec1 - half_dec2, first, cos_dec2)
+    far = _haversine(half_ra - 90.0, half_dec1 + half_dec2, first, cos_dec2)
+    return 2.0 * call("degrees", call("atan2", _root(near), _root(far)))
+
+
+def _root(haversine: Sql) -> Sql:
+    """Of what may be a little less than 0, but only where a latitude is beyond 90 degrees."""
+    return call("sqrt", call("abs", haversine))
 
 
 def distance_called(form: str, ra1: Angle, dec1: Angle, ra2: Angle, dec2: Angle) -> Sql:
@@ -85,9 +90,14 @@ def distance_called(form: str, ra1: Angle, dec1: Angle, ra2: Angle, dec2: Angle)
     return Sql(form.format(**{name: sql_of(angle).text for name, angle in texts.items()}))
 
 
-def _haversine(d_ra: Sql, d_dec: Sql, dec1: Sql, cos_dec2: Sql) -> Sql:
-    across = call("power", call("sin", call("radians", d_ra) * 0.5), 2.0)
-    along = call("power", call("sin", call("radians", d_dec) * 0.5), 2.0)
+def _half(angle: Angle) -> Sql:
+    """Half an angle; the differences of these are exactly half of those of angles, and never too large."""
+    return sql_of(angle) * 0.5 if isinstance(angle, Sql) else number(0.5 * angle)
+
+
+def _haversine(half_ra: Sql, half_dec: Sql, dec1: Sql, cos_dec2: Sql) -> Sql:
+    across = call("power", call("sin", call("radians", half_ra)), 2.0)
+    along = call("power", call("sin", call("radians", half_dec)), 2.0)
     return along + _cos(dec1) * cos_dec2 * across
 
 
@@ -101,11 +111,11 @@ def _in_circle(circle: Point | Circle, ra: Sql, dec: Sql) -> Sql:
     cosine = number(math.cos(math.radians(circle.dec)))
     if radius <= 90.0:
         limit = math.sin(math.radians(radius) / 2.0 + EDGE_RAD / 2.0) ** 2
-        centre = number(circle.ra), number(circle.dec)
-        return _haversine(ra - centre[0], dec - centre[1], dec, cosine) <= number(limit)
+        centre = _half(circle.ra), _half(circle.dec)
+        return _haversine(_half(ra) - centre[0], _half(dec) - centre[1], dec, cosine) <= number(limit)
     limit = math.sin(max(0.0, math.radians(180.0 - radius) / 2.0 - EDGE_RAD / 2.0)) ** 2
-    antipode = number(circle.ra + 180.0), number(-circle.dec)
-    return -_haversine(ra - antipode[0], dec - antipode[1], dec, cosine) <= number(-limit)
+    antipode = _half(circle.ra + 180.0), _half(-circle.dec)
+    return -_haversine(_half(ra) - antipode[0], _half(dec) - antipode[1], dec, cosine) <= number(-limit)
 
 
 def _in_polygon(polygon: Polygon, ra: Sql, dec: Sql) -> Sql:

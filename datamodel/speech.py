@@ -65,7 +65,8 @@ class Speech:
     careful
         How a statement is written once more that failed because numbers left their range; slower.
     round
-        Written with ``{value}``: a double rounded to a whole one, half away from zero.
+        Written with ``{value}``: a double rounded to a whole one, half away from zero. Adding 0.5 to the double before
+        0.5 would make 1 of it. Asked twice for a random number, it is as random.
     cells
         Written with ``{pixel}``, ``{order}`` and ``{last}``: the ranges ``lo`` to ``hi`` of the cells that are near
         a pixel (`datamodel.near_cells`), each of which has the number ``{last}`` beyond its first.
@@ -76,6 +77,8 @@ class Speech:
     distance
         Written with ``{ra1}``, ``{dec1}``, ``{ra2}`` and ``{dec2}``: a function for the angle of two positions, all in
         degrees, right up to 90 degrees and faster than arithmetic; empty where there is none.
+    angle
+        Written with ``{value}``: an angle that is 0 where trigonometry could not tell it from 0; empty where it can.
     """
 
     name: str
@@ -108,6 +111,7 @@ class Speech:
     among: str
     spans: str
     distance: str = ""
+    angle: str = ""
     careful: "Speech | None" = None
 
     def type_name(self, datatype: str) -> str:
@@ -165,8 +169,15 @@ class Speech:
         """A double as a REAL; NULL where it is too large."""
         return Sql(self.single.format(value=value.text))
 
+    def rounded(self, value: Sql) -> Sql:
+        """A double rounded to a whole one, half away from zero."""
+        return Sql(self.round.format(value=sql.at_least(value, sql.ATOM)))
+
     def computed(self, operator: str, left: Sql, right: Sql) -> Sql:
-        """Arithmetic of two doubles or two whole numbers, whose result `checked` may have to look at."""
+        """Arithmetic of two doubles or two whole numbers, whose result `checked` may have to look at.
+
+        ``%`` is of doubles, exact, and has the sign of the left one; ``^`` raises one to a power.
+        """
         form = self.operators.get(operator)
         if form is None:
             return sql.binary(left, operator, right, sql.SUM if operator in "+-" else sql.PRODUCT)
@@ -262,10 +273,12 @@ SPEECHES: dict[str, Speech] = {
         whole="CASE typeof({value}) WHEN 'integer' THEN {value} END",
         sums={name: f"nullif(nullif({name}({{each}}{{value}}), 9e999), -9e999)" for name in ("SUM", "AVG")}
         | {"BIGINT": "CAST(sum({each}{value}) AS BIGINT)"},
-        operators={},
+        operators={"%": "mod({left}, {right})", "^": "power({left}, {right})"},
         stack=92,
         full_join="any" if sqlite3.sqlite_version_info >= (3, 39) else "none",
-        round="round({value})",
+        round=(
+            "CASE {value} WHEN 0.49999999999999994 THEN 0.0 WHEN -0.49999999999999994 THEN 0.0 ELSE round({value}) END"
+        ),
         cells="(SELECT value AS lo, value + {last} AS hi FROM json_each(vo_near_cells({pixel}, {order})))",
         among="{value} IN ({query})",
         spans=(
@@ -300,10 +313,10 @@ SPEECHES: dict[str, Speech] = {
         whole="({value})",
         sums={name: f"{name}({{each}}{{value}})" for name in ("SUM", "AVG")}
         | {"BIGINT": f"CAST({_within('sum({each}{value})', _BIGINT)} AS BIGINT)"},
-        operators={},
+        operators={"%": "vo_remainder({left}, {right})", "^": "power({left}, {right})"},
         full_join="equal",
         stack=10_000,
-        round="sign({value}) * floor(abs({value}) + CAST(0.5 AS DOUBLE PRECISION))",
+        round="(sign({value}) * floor(abs({value}) + CAST(0.49999999999999994 AS DOUBLE PRECISION)))",
         cells="(SELECT k AS lo, k + {last} AS hi FROM vo_near_cells({pixel}, {order}) AS k)",
         among="{value} = ANY (ARRAY({query}))",
         spans="vo_spans({shape})",
@@ -322,8 +335,11 @@ _CAREFUL: dict[str, Speech] = {
             "-": "vo_minus({left}, {right})",
             "*": "vo_times({left}, {right})",
             "/": "vo_over({left}, {right})",
+            "%": "vo_remainder({left}, {right})",
+            "^": "vo_power({left}, {right})",
         },
         single="vo_single({value})",
+        angle="vo_angle({value})",
         sums={
             "SUM": f"CAST({_EXACT} AS DOUBLE PRECISION)",
             "AVG": f"CAST({_EXACT} / nullif(count({{each}}{{value}}), 0) AS DOUBLE PRECISION)",

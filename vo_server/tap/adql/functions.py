@@ -1,6 +1,6 @@
 """What does each function take, give and become in SQL? (ADQL 2.1 sections 2.3, 4.4 and 4.8)."""
 
-import sys
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,9 @@ from datamodel import sql
 from datamodel.columns import Column
 from datamodel.speech import Speech
 from datamodel.sql import Sql, call, number, real
+from vo_server.tap.adql import roundings
 from vo_server.tap.adql.errors import AdqlError
+from vo_server.tap.adql.metadata import computed, shared
 from vo_server.tap.adql.tree import Call
 from vo_server.tap.adql.types import (
     arithmetic_type,
@@ -18,13 +20,14 @@ from vo_server.tap.adql.types import (
     double,
     is_integer,
     power_unit,
+    sum_unit,
     unsigned,
 )
 from vo_server.tap.adql.values import Value, derived
 
-_JUST_BELOW_ZERO = -sys.float_info.min
+_JUST_BELOW_ZERO = -5e-324
 _JUST_OUTSIDE = 1.0000000000000002
-_LARGEST_EXPONENT = 709.78
+_TOO_LARGE_EXPONENT = 709.7827128933841
 _SMALLEST_EXPONENT = -744.0
 _HUGE = 1e300
 _MOST_RADIANS = 3.13e306
@@ -63,8 +66,8 @@ def _above(speech: Speech, value: Sql, low: float) -> Sql:
 
 
 def _exp(speech: Speech, x: Sql) -> Sql:
-    bounded = speech.lesser(x, real(_LARGEST_EXPONENT))
-    grown = call("exp", call("nullif", bounded, real(_LARGEST_EXPONENT)))
+    bounded = speech.lesser(x, real(_TOO_LARGE_EXPONENT))
+    grown = call("exp", call("nullif", bounded, real(_TOO_LARGE_EXPONENT)))
     return sql.case((x < _SMALLEST_EXPONENT, real(0.0)), otherwise=grown)
 
 
@@ -72,43 +75,24 @@ def _power(speech: Speech, x: Sql, y: Sql) -> Sql:
     """NULL where there is no number or none that fits, and 0 where it is too small to be told from that."""
     no_number = sql.any_of(sql.all_of(x < 0, y.differs(call("floor", y))), sql.all_of(x.equals(0), y < 0))
     bounded = speech.lesser(speech.greater(y, real(-_HUGE)), real(_HUGE))
-    exponent = bounded * call("ln", call("nullif", call("abs", x), real(0.0)))
+    exponent = speech.computed("*", bounded, call("ln", call("nullif", call("abs", x), real(0.0))))
     return sql.case(
-        (sql.any_of(y.is_null(), no_number, exponent > _LARGEST_EXPONENT), _REAL_NULL),
+        (sql.any_of(y.is_null(), no_number, exponent > _TOO_LARGE_EXPONENT + 1e-9), _REAL_NULL),
         (exponent < _SMALLEST_EXPONENT, real(0.0)),
-        otherwise=call("power", x, y),
+        otherwise=speech.checked(speech.computed("^", x, y), "DOUBLE"),
     )
 
 
 _REAL_NULL = sql.cast(sql.NULL, "DOUBLE PRECISION")
 
 
-def _remainder(speech: Speech, x: Sql, y: Sql) -> Sql:
-    divisor = call("nullif", y, real(0.0))
-    quotient = speech.checked(speech.computed("/", x, divisor), "DOUBLE")
-    return x - divisor * call("trunc", quotient)
-
-
-def _round(speech: Speech, x: Sql) -> Sql:
-    return Sql(speech.round.format(value=x.text), sql.PRODUCT)
-
-
-def _truncate(speech: Speech, x: Sql) -> Sql:
-    return call("trunc", x)
-
-
-def _to_places(whole: Callable[[Speech, Sql], Sql]) -> Callable[[Speech, Sql, Sql], Sql]:
-    """A rounding to `y` decimals, or to tens and hundreds where `y` is negative."""
-
-    def rounded(speech: Speech, x: Sql, y: Sql) -> Sql:
-        scale = call("power", real(10.0), y)
-        return whole(speech, x * scale) / scale
-
-    return rounded
-
-
 def _cotangent(speech: Speech, x: Sql) -> Sql:
-    return real(1.0) / call("nullif", call("tan", x), real(0.0))
+    found = speech.computed("/", real(1.0), call("nullif", call("tan", x), real(0.0)))
+    return speech.checked(found, "DOUBLE")
+
+
+def _in_radians(speech: Speech, x: Sql) -> Sql:
+    return speech.computed("*", x, real(math.pi / 180.0))
 
 
 def _named(function: str) -> Callable[..., Sql]:
@@ -146,7 +130,7 @@ def _radians(*_: Value) -> Column:
 
 
 def _same_unit(value: Value, *_: Value) -> Column:
-    return replace(value.column, name="", type="DOUBLE", principal=False, indexed=False, std=False)
+    return computed("DOUBLE", value.column.unit)
 
 
 def _root_unit(value: Value) -> Column:
@@ -158,16 +142,13 @@ def _raised_unit(base: Value, exponent: Value) -> Column:
     return _plain(unit=None if number is None else power_unit(base.column.unit, number))
 
 
-def _text(value: Value) -> Column:
-    return Column("", "VARCHAR", ucd=value.column.ucd)
+def _text(_value: Value) -> Column:
+    return computed("VARCHAR")
 
 
 FUNCTIONS: dict[str, Function] = {
     "CEILING": Function("number", _named("ceil"), _same_unit),
     "FLOOR": Function("number", _named("floor"), _same_unit),
-    "ROUND": Function("number", _round, _same_unit, 2),
-    "TRUNCATE": Function("number", _truncate, _same_unit),
-    "MOD": Function("number", _remainder, _same_unit, 2),
     "SQRT": Function("number", lambda s, x: call("sqrt", _above(s, x, _JUST_BELOW_ZERO)), _root_unit),
     "EXP": Function("number", _exp, _plain, 2),
     "LOG": Function("number", lambda s, x: call("ln", _above(s, x, 0.0)), _plain),
@@ -178,7 +159,7 @@ FUNCTIONS: dict[str, Function] = {
     "DEGREES": Function(
         "number", lambda s, x: call("degrees", _between(s, x, -_MOST_RADIANS, _MOST_RADIANS)), _degrees
     ),
-    "RADIANS": Function("number", _named("radians"), _radians),
+    "RADIANS": Function("number", _in_radians, _radians),
     "SIN": Function("number", _named("sin"), _plain),
     "COS": Function("number", _named("cos"), _plain),
     "TAN": Function("number", _named("tan"), _plain),
@@ -190,9 +171,6 @@ FUNCTIONS: dict[str, Function] = {
     "LOWER": Function("text", Speech.lowered, _text),
     "UPPER": Function("text", Speech.uppered, _text),
 }
-
-_PLACES = {"ROUND": Function("number", _to_places(_round), _same_unit, 4)}
-_PLACES["TRUNCATE"] = Function("number", _to_places(_truncate), _same_unit, 2)
 
 
 def called(written: Call, arguments: list[Value], speech: Speech) -> Value:
@@ -206,13 +184,9 @@ def called(written: Call, arguments: list[Value], speech: Speech) -> Value:
     special = _SPECIAL.get(written.name)
     if special is not None:
         return special(written, arguments, speech)
-    known = _PLACES if written.name in _PLACES and len(arguments) == 2 else FUNCTIONS
-    function = known[written.name]
+    function = FUNCTIONS[written.name]
     require(function.kind, written.name, arguments)
-    taken = arguments
-    if known is _PLACES and arguments[1].number == 0:
-        function, taken = FUNCTIONS[written.name], arguments[:1]
-    made = function.sql(speech, *[double(a) if function.kind == "number" else a.sql for a in taken])
+    made = function.sql(speech, *[double(a) if function.kind == "number" else a.sql for a in arguments])
     return derived(written.at, made, function.column(*arguments), written.name, arguments, function.copies)
 
 
@@ -227,27 +201,39 @@ def _absolute(written: Call, arguments: list[Value], speech: Speech) -> Value:
     require("number", written.name, arguments)
     value = arguments[0]
     made, kind = (double(value), "DOUBLE") if value.kind == "null" else unsigned(value, speech)
-    column = replace(_same_unit(value), type=kind)
+    column = computed(kind, value.column.unit)
     return derived(written.at, call("abs", made), column, written.name, arguments)
 
 
 def _modulo(written: Call, arguments: list[Value], speech: Speech) -> Value:
     require("number", written.name, arguments)
-    if not all(is_integer(a) for a in arguments):
-        function = FUNCTIONS["MOD"]
-        made = function.sql(speech, *(double(a) for a in arguments))
-        return derived(written.at, made, _same_unit(*arguments), written.name, arguments, function.copies)
     left, right = arguments
-    column = replace(_same_unit(left), type=arithmetic_type(left, right))
+    unit = sum_unit(left, right)
+    if not is_integer(left) or not is_integer(right):
+        made = roundings.remainder(speech, left, right)
+        return derived(written.at, made, computed("DOUBLE", unit), written.name, arguments, roundings.COPIES)
     remainder = sql.cast(left.sql, "BIGINT") % call("nullif", right.sql, number(0))
+    column = computed(arithmetic_type(left, right), unit)
     return derived(written.at, remainder, column, written.name, arguments)
+
+
+def _to_places(
+    rounding: Callable[[Speech, Value, Value | None], Sql],
+) -> Callable[[Call, list[Value], Speech], Value]:
+    """ROUND or TRUNCATE, to whole numbers or to places."""
+
+    def rounded(written: Call, arguments: list[Value], speech: Speech) -> Value:
+        require("number", written.name, arguments)
+        made = rounding(speech, arguments[0], arguments[1] if len(arguments) > 1 else None)
+        copies = roundings.COPIES if len(arguments) > 1 else 2
+        return derived(written.at, made, _same_unit(*arguments), written.name, arguments, copies)
+
+    return rounded
 
 
 def _coalesce(written: Call, arguments: list[Value], speech: Speech) -> Value:
     kind = common_type(arguments, "COALESCE")
-    column = replace(arguments[0].column, name="", type=kind, principal=False, indexed=False, std=False)
-    if len({a.column.unit for a in arguments if not a.constant}) > 1:
-        column = replace(column, unit=None)
+    column = shared([(a.column, bool(a.constant)) for a in arguments], kind)
     made = call("coalesce", *(speech.as_type(a.sql, kind) for a in arguments), sql.NULL)
     return derived(written.at, made, column, written.name, arguments)
 
@@ -258,15 +244,16 @@ def _in_unit(written: Call, arguments: list[Value], speech: Speech) -> Value:
     if unit.kind != "text" or not unit.constant:
         raise AdqlError(unit.at, "IN_UNIT takes a unit as a string, such as 'deg'")
     factor = conversion(written.at, value.column.unit, unit.constant[0])
-    made = double(value) * real(factor)
-    return derived(
-        written.at, made, replace(_same_unit(value), unit=unit.constant[0]), written.name, arguments
-    )
+    made = speech.checked(speech.computed("*", double(value), real(factor)), "DOUBLE")
+    column = replace(computed("DOUBLE", unit.constant[0]), ucd=value.column.ucd)
+    return derived(written.at, made, column, written.name, arguments)
 
 
 _SPECIAL: dict[str, Callable[[Call, list[Value], Speech], Value]] = {
     "ABS": _absolute,
     "MOD": _modulo,
+    "ROUND": _to_places(roundings.rounded),
+    "TRUNCATE": _to_places(roundings.truncated),
     "COALESCE": _coalesce,
     "IN_UNIT": _in_unit,
 }

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from datamodel import sql
+from datamodel.checked import SMALLEST_ANGLE
 from datamodel.columns import Column
 from datamodel.own_functions import COMPUTED
 from datamodel.rotations import UCDS
 from datamodel.shapes import MAX_VERTICES
 from datamodel.speech import Speech
+from datamodel.sql import Sql
 from vo_server.tap.adql import arities, geometry_frames, geometry_strings, shape_relations, shapes
 from vo_server.tap.adql.errors import AdqlError, Position
 from vo_server.tap.adql.functions import require
@@ -21,6 +23,7 @@ from vo_server.tap.adql.types import described, double, literal
 from vo_server.tap.adql.values import DOUBLE, INTEGER, Value, derived
 
 _DEGREES = Column("", "DOUBLE", unit="deg")
+_LARGEST = 1e300
 
 
 def called(call: Call, arguments: list[Value], speech: Speech) -> Value:
@@ -31,6 +34,8 @@ def called(call: Call, arguments: list[Value], speech: Speech) -> Value:
     AdqlError
         An argument has the wrong type, or the frame is not known.
     """
+    if speech.angle:
+        arguments = [_told_from_zero(a, speech) for a in arguments]
     if call.name in _RELATIONS:
         return _RELATIONS[call.name](call, arguments, speech)
     if arities.coordinates(call)[0] is None:
@@ -39,6 +44,15 @@ def called(call: Call, arguments: list[Value], speech: Speech) -> Value:
     made = _CALLS[call.name](call, arguments[1:])
     assert made.shape is not None
     return made if frame == "ICRS" else _made(call, geometry_frames.turned(call.at, made.shape, frame))
+
+
+def _told_from_zero(value: Value, speech: Speech) -> Value:
+    """An argument with which trigonometry leaves no range."""
+    if value.column.type not in ("REAL", "DOUBLE") or value.constant == (None,):
+        return value
+    if value.number is not None:
+        return literal(value.at, 0.0) if abs(value.number) < SMALLEST_ANGLE else value
+    return value.but(written=Sql(speech.angle.format(value=double(value).text)))
 
 
 def shape_of(value: Value) -> Shape:
@@ -156,8 +170,9 @@ def _box(call: Call, arguments: list[Value]) -> Value:
 def _beyond(start: Value, size: Value, share: float) -> Value:
     if start.number is not None and size.number is not None:
         return literal(start.at, start.number + share * size.number)
-    made = double(start) + double(size) * sql.number(share)
-    return derived(start.at, made, DOUBLE, ("beyond", share), [start, size])
+    known = [sql.call("abs", double(v)) < sql.real(_LARGEST) for v in (start, size)]
+    made = sql.case((sql.all_of(*known), double(start) + double(size) * sql.number(share)))
+    return derived(start.at, made, DOUBLE, ("beyond", share), [start, size], 2)
 
 
 def _related(test: Callable[[Position, Shape, Shape, Speech], Test]) -> Callable[..., Value]:

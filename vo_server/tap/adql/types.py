@@ -166,11 +166,19 @@ def conversion(at: Position, unit: str | None, wanted: str) -> float:
     if len(wanted) > _LONGEST_UNIT:
         raise AdqlError(at, f"a unit has at most {_LONGEST_UNIT} characters, this one {len(wanted)}")
     try:
-        return float(units.Unit(unit, format="vounit").to(units.Unit(wanted, format="vounit")))
+        factor = float(units.Unit(unit, format="vounit").to(units.Unit(wanted, format="vounit")))
     except units.UnitConversionError:
         raise AdqlError(at, f"a value in '{unit}' cannot be converted to '{wanted}'") from None
     except (ValueError, TypeError):
         raise AdqlError(at, f"expected a unit as VOUnits writes it, found '{wanted}'") from None
+    if not 0.0 < abs(factor) < float("inf"):
+        raise AdqlError(at, f"no number tells how much of '{wanted}' a '{unit}' is")
+    return factor
+
+
+def is_bare(value: Value) -> bool:
+    """Whether it is a number without a unit that no row and no table tells, such as 2 or PI()."""
+    return value.column.unit is None and not value.aliases and not value.aggregated
 
 
 def sum_unit(left: Value, right: Value) -> str | None:
