@@ -11,6 +11,7 @@ from datamodel.speech import Speech
 from datamodel.sql import Sql, number
 from vo_server.tap.adql import geometry_casts
 from vo_server.tap.adql.errors import AdqlError, Position
+from vo_server.tap.adql.metadata import computed, unchanged
 from vo_server.tap.adql.tree import CastTo
 from vo_server.tap.adql.types import described, double, instant, is_integer, literal
 from vo_server.tap.adql.values import Value, derived
@@ -61,7 +62,8 @@ def _number(written: CastTo, value: Value, speech: Speech) -> Value:
         made = sql.call("trunc", double(value))
     if written.type in _BOUNDS:
         made = _bounded(made, written.type, is_integer(value))
-    column = replace(_unnamed(value), type=written.type)
+    cut = written.type in _BOUNDS and not is_integer(value)
+    column = computed(written.type, value.column.unit) if cut else unchanged(value.column, written.type)
     rounded = written.type == "REAL" and value.column.type != "REAL"
     made = speech.rounded_to_real(double(value)) if rounded else speech.cast(made, written.type)
     return derived(written.at, made, column, f"CAST {written.type}", [value], 3)
@@ -81,7 +83,10 @@ def _text(written: CastTo, value: Value, speech: Speech) -> Value:
     made = speech.shown(value.sql, value.column.type)
     if written.length is not None:
         made = sql.call("substr", made, number(1), number(written.length))
-    column = replace(_unnamed(value), type=written.type, unit=None)
+    same = value.kind == "text" and written.length is None
+    column = (
+        replace(unchanged(value.column, written.type), arraysize=None) if same else computed(written.type)
+    )
     return derived(written.at, made, column, f"CAST {written.type} {written.length}", [value])
 
 
@@ -114,10 +119,6 @@ def _counted(written: CastTo, value: Value, speech: Speech) -> Value:
 
 def _unchanged(written: CastTo, value: Value, speech: Speech) -> Value:
     return value.but(at=written.at, origin=None)
-
-
-def _unnamed(value: Value) -> Column:
-    return replace(value.column, name="", arraysize=None, principal=False, indexed=False, std=False)
 
 
 _CASTERS: dict[tuple[str, str], Callable[[CastTo, Value, Speech], Value]] = {

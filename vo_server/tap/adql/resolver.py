@@ -11,14 +11,17 @@ from datamodel.sql import Sql, call
 from vo_server.tap.adql import casts, functions, geometry, tree
 from vo_server.tap.adql.comparisons import compared, condition, pair
 from vo_server.tap.adql.errors import AdqlError
+from vo_server.tap.adql.metadata import computed, unchanged
 from vo_server.tap.adql.scope import Scope
 from vo_server.tap.adql.types import (
     arithmetic_type,
     described,
     double,
+    is_bare,
     is_integer,
     literal,
     operand,
+    power_unit,
     product_unit,
     sum_unit,
     unsigned,
@@ -91,7 +94,7 @@ class Resolver:
         if value.constant:
             return literal(node.at, None if number is None else -number)
         made, kind = unsigned(value, self.speech)
-        return derived(node.at, -made, replace(value.column, name="", type=kind), "-", [value])
+        return derived(node.at, -made, computed(kind, value.column.unit), "-", [value])
 
     def _arithmetic(self, node: tree.Arithmetic) -> Value:
         left, right = self.value(node.left), self.value(node.right)
@@ -104,10 +107,9 @@ class Resolver:
         if known is not None:
             return literal(node.at, known)
         unit = sum_unit(left, right) if node.operator in "+-" else _product(node.operator, left, right)
-        ucd = left.column.ucd if node.operator in "+-" and left.column.ucd == right.column.ucd else None
         made = self._computed(node.operator, left, right, kind)
-        column = Column("", kind, unit=unit, ucd=ucd)
-        found = derived(node.at, self.speech.checked(made, kind), column, node.operator, [left, right])
+        checked = self.speech.checked(made, kind)
+        found = derived(node.at, checked, computed(kind, unit), node.operator, [left, right])
         found.unchecked = made
         return found
 
@@ -160,9 +162,7 @@ class Resolver:
             found = self.speech.summed(sums, argument, distinct=node.distinct)
         else:
             found = Sql(f"{node.name.lower()}({each}{argument.text})")
-        statistic = _STATISTICS.get(node.name)
-        ucd = with_statistic(value.column.ucd, statistic) if statistic else value.column.ucd
-        return found, Column("", kind, unit=value.column.unit, ucd=ucd, arraysize=value.column.arraysize)
+        return found, _of_group(node.name, value.column, kind)
 
     def _comparison(self, node: tree.Comparison) -> Value:
         return compared(node, self.value(node.left), self.value(node.right), self.speech)
@@ -258,7 +258,19 @@ def _joined(node: tree.Every | tree.Some, join: Callable[..., Sql], what: str, p
 
 
 def _product(operator: str, left: Value, right: Value) -> str | None:
+    """The unit of a product or quotient; a factor that is no more than a number leaves it as it is."""
+    if is_bare(right):
+        return left.column.unit
+    if is_bare(left):
+        return right.column.unit if operator == "*" else power_unit(right.column.unit, -1.0)
     return product_unit(left.column.unit, right.column.unit, operator)
+
+
+def _of_group(name: str, column: Column, kind: str) -> Column:
+    """What an aggregate is; the least and the greatest value are values of the column."""
+    made = unchanged(column, kind) if name in ("MIN", "MAX") else computed(kind, column.unit)
+    statistic = _STATISTICS.get(name)
+    return made if statistic is None else replace(made, ucd=with_statistic(column.ucd, statistic), utype=None)
 
 
 def _folded(operator: str, left: Value, right: Value) -> float | int | None:

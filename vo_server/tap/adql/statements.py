@@ -18,7 +18,7 @@ from vo_server.tap.adql.naming import named_columns
 from vo_server.tap.adql.relations import Relations
 from vo_server.tap.adql.resolver import Resolver
 from vo_server.tap.adql.scope import Relation, Scope, Source
-from vo_server.tap.adql.types import common_type
+from vo_server.tap.adql.set_operations import united, with_multiplicity
 from vo_server.tap.adql.udf import Udfs
 from vo_server.tap.adql.values import MAX_WEIGHT_OF_COLUMNS, Value
 
@@ -47,6 +47,8 @@ class Answer:
         Whether it needs columns of a query around it.
     weights
         The `Value.weight` of each column.
+    constants
+        Places of the columns that are the same in all rows, from 0.
     """
 
     text: str
@@ -55,6 +57,7 @@ class Answer:
     top: int | None = None
     plain: bool = False
     correlated: bool = False
+    constants: frozenset[int] = frozenset()
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -176,14 +179,15 @@ class Statements:
         each = "DISTINCT " if select.distinct else ""
         text = _assembled(each, scope, items, where, group, having)
         weights = _weights(query.at, items)
+        constants = frozenset(i for i, (value, _) in enumerate(items) if value.constant)
         if select.distinct and query.order:
-            inner = Answer(text, columns, weights, correlated=scope.reaches_out)
+            inner = Answer(text, columns, weights, correlated=scope.reaches_out, constants=constants)
             return self._wrapped(inner, query, select.top)
         if order:
             text += self._ordered([(v, o.descending) for v, o in zip(order, terms, strict=True)])
         plain = not order and select.top is None and query.offset is None
         text += self._limits(query.offset, select.top)
-        return Answer(text, columns, weights, select.top, plain, scope.reaches_out)
+        return Answer(text, columns, weights, select.top, plain, scope.reaches_out, constants)
 
     def _ordered(self, terms: list[tuple[Value, bool]]) -> str:
         """ORDER BY; a constant would be taken for the place of a column, and orders nothing."""
@@ -223,21 +227,18 @@ class Statements:
     def _operation(self, operation: tree.SetOperation, parent: Scope | None) -> Answer:
         answers = [self._body(o, parent) for o in operation.operands]
         first = answers[0]
-        for other, node in zip(answers[1:], operation.operands[1:], strict=True):
-            if len(other.columns) != len(first.columns):
-                widths = f"{len(first.columns)} and {len(other.columns)}"
-                raise AdqlError(
-                    node.at, f"{operation.operator} joins queries of as many columns, found {widths}"
-                )
-        columns = tuple(_united(operation, answers, i) for i in range(len(first.columns)))
+        columns = united(operation, answers)
         weights = tuple(map(sum, zip(*(a.weights for a in answers), strict=True)))
         operands = [self._operand(n.at, a, columns) for a, n in zip(answers, operation.operands, strict=True)]
         if operation.all and operation.operator != "UNION":
             for answer, node in zip(answers, operation.operands, strict=True):
                 _check_alone(node.at, answer)
-            return Answer(_with_multiplicity(operation, operands, first.labels), columns, weights)
-        between = f" {operation.operator}{' ALL' if operation.all else ''} "
-        return Answer(between.join(operands), columns, weights, correlated=any(a.correlated for a in answers))
+            text = with_multiplicity(operation, operands, first.labels)
+        else:
+            text = f" {operation.operator}{' ALL' if operation.all else ''} ".join(operands)
+        correlated = any(a.correlated for a in answers)
+        constants = frozenset.intersection(*[a.constants for a in answers])
+        return Answer(text, columns, weights, correlated=correlated, constants=constants)
 
     def _operand(self, at: Position, answer: Answer, columns: tuple[Column, ...]) -> str:
         """An operand as a SELECT without order, limit or parentheses, which SQLite does not take there."""
@@ -269,7 +270,8 @@ class Statements:
             terms.append((value, order.descending))
         listed = ", ".join(inner.labels)
         text = f"SELECT {listed} FROM ({inner.text}) AS {alias}{self._ordered(terms)}"  # noqa: S608
-        return Answer(text + self._limits(query.offset, top), inner.columns, inner.weights, top)
+        text += self._limits(query.offset, top)
+        return Answer(text, inner.columns, inner.weights, top, constants=inner.constants)
 
     _BODIES: ClassVar[dict[type[tree.Node], Callable[..., Answer]]] = {
         tree.Select: _plain_select,
@@ -393,19 +395,3 @@ def _renamed(written: tree.With, answer: Answer) -> Answer:
     names = [n.text for n in written.columns]
     columns = tuple(c.named(n) for c, n in zip(answer.columns, names, strict=True))
     return replace(answer, columns=columns)
-
-
-def _united(operation: tree.SetOperation, answers: list[Answer], index: int) -> Column:
-    samples = [a.value(n.at, index) for a, n in zip(answers, operation.operands, strict=True)]
-    column = replace(samples[0].column, type=common_type(samples, operation.operator))
-    return column if len({s.column.unit for s in samples}) == 1 else replace(column, unit=None)
-
-
-def _with_multiplicity(operation: tree.SetOperation, operands: list[str], labels: tuple[str, ...]) -> str:
-    """``EXCEPT ALL`` and ``INTERSECT ALL``: equal rows are told apart by a number, dropped afterwards."""
-    listed = ", ".join(labels)
-    numbered = [
-        f"SELECT {listed}, row_number() OVER (PARTITION BY {listed}) AS copy FROM ({operand}) AS operand"  # noqa: S608
-        for operand in operands
-    ]
-    return f"SELECT {listed} FROM ({f' {operation.operator} '.join(numbered)}) AS numbered"  # noqa: S608
