@@ -77,13 +77,28 @@ PLACES = {
     "SELECT IN_UNIT(name, 'deg') FROM cat": (1, 16, "IN_UNIT takes a number"),
     "SELECT IN_UNIT(ra, 'kg') FROM cat": (1, 8, "'deg' cannot be converted to 'kg'"),
     "SELECT IN_UNIT(ra, 'foos') FROM cat": (1, 8, "expected a unit as VOUnits writes it, found 'foos'"),
-    "SELECT IN_UNIT(ra*2, 'deg') FROM cat": (1, 8, "IN_UNIT needs a value with a unit"),
+    "SELECT IN_UNIT(id*2, 'deg') FROM cat": (1, 8, "IN_UNIT needs a value with a unit"),
     "SELECT CAST(ra AS FLOAT) FROM cat": (1, 19, "expected one of the types SMALLINT"),
     "SELECT TOP 2.5 ra FROM cat": (1, 12, "a whole number after TOP, found '2.5'"),
     "SELECT 89x FROM cat": (1, 8, "expected a number or a name, found '89x'"),
     "SELECT REGION('Union (Circle 1 2 3)') FROM cat": (1, 15, "a UNION of regions is not one geometry"),
     "": (1, 1, "expected SELECT at the beginning of a query, found the end of the query"),
 }
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "bound"),
+    [
+        ("POLYGON", 20_000, "POLYGON takes 400 vertices at the most, found 20000 arguments"),
+        ("POLYGON", 802, "POLYGON takes 400 vertices at the most, found 401"),
+        ("COALESCE", 10_001, "COALESCE takes 1 to 10000 arguments, found 10001"),
+        ("COALESCE", 0, "COALESCE takes 1 or more arguments, found 0"),
+    ],
+)
+def test_too_many_arguments_are_told_how_many_there_may_be(name: str, count: int, bound: str) -> None:
+    with pytest.raises(AdqlError) as error:
+        translated(f"SELECT {name}({', '.join(['1'] * count)}) FROM cat")
+    assert bound in str(error.value)
 
 
 @pytest.mark.parametrize("query", PLACES)

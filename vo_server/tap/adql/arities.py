@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from datamodel.shapes import MAX_VERTICES
 from vo_server.tap.adql.errors import AdqlError
 from vo_server.tap.adql.tree import Arithmetic, Call, Literal, Negative
 
@@ -68,7 +69,11 @@ def check(call: Call, known: Mapping[str, tuple[int, int]]) -> None:
     arguments = coordinates(call)[1]
     count = len(arguments)
     if not fewest <= count <= most or (call.name == "DISTANCE" and count == 3):
-        raise AdqlError(call.at, f"{call.name} takes {_range(call.name, fewest, most)}, found {count}")
+        if call.name == "POLYGON" and count > most:
+            raise AdqlError(
+                call.at, f"POLYGON takes {MAX_VERTICES} vertices at the most, found {count} arguments"
+            )
+        raise AdqlError(call.at, f"{call.name} takes {_range(call.name, fewest, most, count)}, found {count}")
     if call.name in SHAPES and any(isinstance(a, Literal | Negative | Arithmetic) for a in arguments[:1]):
         _check_numbers(call, count, most)
 
@@ -82,10 +87,10 @@ def _check_numbers(call: Call, count: int, most: int) -> None:
         raise AdqlError(call.at, f"{call.name} takes {most} numbers, found {count}")
 
 
-def _range(name: str, fewest: int, most: int) -> str:
+def _range(name: str, fewest: int, most: int, found: int) -> str:
     if name == "DISTANCE":
         return "2 or 4 arguments"
-    if most == ANY:
+    if most == ANY and found < fewest:
         return f"{fewest} or more arguments"
     if fewest == most:
         return f"{fewest} argument{'' if fewest == 1 else 's'}"
