@@ -28,7 +28,7 @@ def _to_places(x: float, places: float, share: float) -> float:
     if places > MOST_PLACES:
         return float(x)
     if places < -MOST_PLACES:
-        return 0.0
+        return x * 0.0
     scale = 10.0 ** abs(math.trunc(places))
     if places > -1.0:
         return _whole(x * scale, share) / scale if abs(x) < WHOLE / scale else float(x)
@@ -36,23 +36,24 @@ def _to_places(x: float, places: float, share: float) -> float:
 
 
 def _whole(x: float, share: float) -> float:
-    """Towards zero; away from it from a share on, which the part behind the point has exactly."""
+    """Towards zero; where there is a share, away from it from that share on, and never -0."""
     part, whole = math.modf(x)
-    return whole + math.copysign(1.0, x) if share and abs(part) >= share else whole
+    if not share:
+        return whole
+    return whole + math.copysign(1.0, x) if abs(part) >= share else whole + 0.0
 
 
 _TO_PLACES = f"""
 IF NOT abs(x) < 'Infinity' THEN RETURN NULL; END IF;
 IF places > {MOST_PLACES} THEN RETURN x; END IF;
-IF places < -{MOST_PLACES} THEN RETURN 0; END IF;
+IF places < -{MOST_PLACES} THEN RETURN x * 0; END IF;
 scale := power(10::{DOUBLE}, abs(trunc(places)));
 IF places > -1 THEN
   IF abs(x) >= {WHOLE!r} / scale THEN RETURN x; END IF;
   scaled := x * scale;
 ELSE
-  IF abs(x) < scale / 4 THEN RETURN 0; END IF;
-  IF abs(x) / {WHOLE!r} >= scale THEN RETURN x; END IF;
-  scaled := x / scale;
+  IF abs(x) >= scale AND abs(x) / {WHOLE!r} >= scale THEN RETURN x; END IF;
+  scaled := CASE WHEN abs(x) < scale / 4 THEN x * 0 ELSE x / scale END;
 END IF;
 whole := {{whole}};
 IF places > -1 THEN RETURN whole / scale; END IF;

@@ -66,7 +66,7 @@ class Speech:
         How a statement is written once more that failed because numbers left their range; slower.
     round
         Written with ``{value}``: a double rounded to a whole one, half away from zero. Adding 0.5 to the double before
-        0.5 would make 1 of it. Asked twice for a random number, it is as random.
+        0.5 would make 1 of it; adding 0 makes 0 of -0. Asked twice for a random number, it is as random.
     cells
         Written with ``{pixel}``, ``{order}`` and ``{last}``: the ranges ``lo`` to ``hi`` of the cells that are near
         a pixel (`datamodel.near_cells`), each of which has the number ``{last}`` beyond its first.
@@ -316,7 +316,7 @@ SPEECHES: dict[str, Speech] = {
         operators={"%": "vo_remainder({left}, {right})", "^": "power({left}, {right})"},
         full_join="equal",
         stack=10_000,
-        round="(sign({value}) * floor(abs({value}) + CAST(0.49999999999999994 AS DOUBLE PRECISION)))",
+        round="(sign({value}) * floor(abs({value}) + CAST(0.49999999999999994 AS DOUBLE PRECISION)) + 0)",
         cells="(SELECT k AS lo, k + {last} AS hi FROM vo_near_cells({pixel}, {order}) AS k)",
         among="{value} = ANY (ARRAY({query}))",
         spans="vo_spans({shape})",
