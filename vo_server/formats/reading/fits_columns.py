@@ -141,16 +141,16 @@ def values(column: FitsColumn, cells: Cells) -> pa.Array:
     cells
         Where its bytes are.
 
+    Raises
+    ------
+    UsageError
+        A number does not fit into the datatype after scaling.
+
     Notes
     -----
     FITS has no sign for an array that is NULL, so that one is which has no elements, or none but undefined ones:
     TNULL, a logical value that is neither T nor F (FITS 4.0 section 7.3.3.1), NaN in the rows, or text that
     begins with NUL. NaN in the heap is an element, for there an array that is NULL has no elements.
-
-    Raises
-    ------
-    UsageError
-        A number does not fit into the datatype after scaling.
     """
     if column.raw.column.datatype.kind == "text":
         return _texts(column, cells)
