@@ -208,10 +208,38 @@ def test_times_of_parquet_are_told_in_utc():
     }
 
 
+@pytest.mark.parametrize("type", [pa.decimal128(38, 9), pa.decimal256(70, 9)], ids=str)
+def test_decimals_of_parquet_are_the_nearest_doubles(type):
+    digits = np.random.default_rng(1).integers(-(10**18), 10**18, (500, 2)).tolist()
+    values = [decimal.Decimal(a * 10**18 + b).scaleb(-9) for a, b in digits if a] + [None]
+    made = pa.table(
+        {"x": pa.array(values, type), "v": pa.array([[v] for v in values[:-1]] + [None], pa.list_(type))}
+    )
+    parquet.write_table(made, content := io.BytesIO())
+    reading, got = read_columns(content.getvalue())
+    assert [c.type for c in reading.columns] == ["DOUBLE", "DOUBLE[]"]
+    assert got["x"] == [float(v) for v in values[:-1]] + [None]
+    assert got["v"] == [[float(v)] for v in values[:-1]] + [None]
+
+
+@pytest.mark.parametrize("lengths", [(), (0,), (0, 0), (0, 3, 0, 2)], ids=str)
+@pytest.mark.parametrize("use_dictionary", [True, False])
+def test_row_groups_without_rows_are_read(lengths, use_dictionary):
+    made = pa.table(
+        {"n": range(3), "s": ["a", None, "c"], "v": [["x", "yz"], None, []], "d": [0.5, None, 2.0]}
+    )
+    with parquet.ParquetWriter(content := io.BytesIO(), made.schema, use_dictionary=use_dictionary) as writer:
+        for length in lengths:
+            writer.write_table(made.slice(0, length))
+    reading, got = read_columns(content.getvalue())
+    assert [c.type for c in reading.columns] == ["BIGINT", "UNICODE", "UNICODE[]", "DOUBLE"]
+    assert (reading.rows, got["n"]) == (sum(lengths), [i for length in lengths for i in range(length)])
+    assert got["v"] == [made["v"][i].as_py() for i in got["n"]]
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        (pa.array([decimal.Decimal("1.5")]), "decimal"),
         (pa.array([{"a": 1}]), "struct"),
         (pa.array([[[1], [2, 3]]]), "list<"),
         (pa.array([datetime.time(1)]), "time64"),

@@ -244,11 +244,44 @@ def test_a_page_of_parquet_that_lies_is_found_out_before_it_is_read(header, told
         read(whole[:at] + header + whole[at + len(header) :])
 
 
+def chunk(values, size, at):
+    """What a footer says of the pages of a column in Thrift's compact protocol, as far as it is numbers."""
+    return b"".join(b"\x16" + zigzag(n) for n in (values, size, size)) + b"\x26" + zigzag(at)
+
+
+def group(size, rows, at):
+    """What it says of a row group after its columns."""
+    return b"\x16" + zigzag(size) + b"\x16" + zigzag(rows) + b"\x26" + zigzag(at)
+
+
+@pytest.mark.parametrize(
+    ("said", "lie", "told"),
+    [
+        (chunk, (50, 427, 0), "pages beyond its end"),
+        (chunk, (0, 0, 0), "pages beyond its end"),
+        (chunk, (50, 427, 2**40), "pages beyond its end"),
+        (chunk, (50, 0, 4), "rows without pages"),
+        (group, (427, 0, 4), "other numbers of rows"),
+        (group, (427, -50, 4), "other numbers of rows"),
+    ],
+)
+def test_a_footer_of_parquet_that_lies_of_rows_and_their_pages_is_refused(said, lie, told):
+    table = pa.table({"x": list(range(50))})
+    whole = parquet_file(table, use_dictionary=False, compression="none", write_statistics=False)
+    true = (427, 50, 4) if said is group else (50, 427, 4)
+    assert whole.count(said(*true)) == 1
+    begin = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    footer = whole[begin:-8].replace(said(*true), said(*lie))
+    with pytest.raises(UsageError, match=told):
+        read(whole[:begin] + footer + len(footer).to_bytes(4, "little") + b"PAR1", "parquet")
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_a_parquet_file_with_any_bytes_changed_is_read_or_refused(data):
+@pytest.mark.parametrize("rows", [0, 50])
+def test_a_parquet_file_with_any_bytes_changed_is_read_or_refused(rows, data):
     table = pa.table({"x": list(range(50)), "s": [f"w{i}" for i in range(50)], "l": [[i] for i in range(50)]})
-    whole = bytearray(parquet_file(table))
+    whole = bytearray(parquet_file(table.slice(0, rows)))
     for _ in range(data.draw(st.integers(1, 3))):
         whole[data.draw(st.integers(4, len(whole) - 9))] = data.draw(st.integers(0, 255))
     with suppress(UsageError):

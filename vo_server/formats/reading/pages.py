@@ -31,6 +31,8 @@ class Footer:
     ----------
     rows
         How many there are.
+    groups
+        The row groups that have rows. Those without may have no pages either, and were not looked at.
     texts
         The paths of the columns of bytes.
     columns
@@ -40,6 +42,7 @@ class Footer:
     """
 
     rows: int
+    groups: list[int]
     texts: list[str]
     columns: int
     row_bytes: int
@@ -93,15 +96,16 @@ def _footer(file: BinaryIO, told: dict[int, Any], end: int, limits: Limits) -> F
     for group in told[4]:
         if len(group[1]) != len(leaves):
             raise UsageError("the footer of the Parquet file has a row group of other columns")
-        for chunk in group[1]:
+        for chunk in group[1] if group[3] else ():
             meta = chunk[3]
             pages += _check_chunk(file, meta, end, max(limits.cell_bytes, _PAGE_BYTES), _PAGES - pages)
             size += meta[6] + 8 * meta[5]
         rows += group[3]
     if rows != told[3] or rows < 0 or size < 0:
         raise UsageError("the footer of the Parquet file tells of other numbers of rows than its row groups")
+    groups = [number for number, group in enumerate(told[4]) if group[3]]
     texts = [".".join(path) for path, kind in leaves if kind == _BYTE_ARRAY]
-    return Footer(rows, texts, len(leaves), max(1, size // max(rows, 1)))
+    return Footer(rows, groups, texts, len(leaves), max(1, size // max(rows, 1)))
 
 
 def _leaves(schema: list[dict[int, Any]]) -> Iterator[tuple[list[str], int]]:
@@ -142,6 +146,8 @@ def _check_chunk(file: BinaryIO, meta: dict[int, Any], end: int, most: int, page
         pages += 1
         if pages > pages_left:
             raise UsageError(f"the Parquet file has more than {_PAGES} pages")
+    if not pages:
+        raise UsageError("the footer of the Parquet file tells of rows without pages")
     return pages
 
 

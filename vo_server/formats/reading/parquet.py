@@ -1,7 +1,8 @@
 """How is a Parquet file read, row group by row group, and what does its VOTable say of it? (VOParquet 1.0)"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from itertools import pairwise
 from typing import Any, BinaryIO
@@ -35,6 +36,9 @@ _BYTES = 4 << 20
 _BUFFER = 1 << 20
 _THRIFT_BYTES = 16 << 20
 _THRIFT_ITEMS = 200_000
+_Rows = Callable[..., Iterator[pa.RecordBatch]]
+"""Gives batches of all columns, or of those that are named."""
+
 _FAILURES = (pa.ArrowException, OSError, OverflowError, KeyError, UnicodeError)
 
 _TYPES: dict[str, str] = {
@@ -59,7 +63,10 @@ _TYPES: dict[str, str] = {
     "date32[day]": "TIMESTAMP",
     "date64[ms]": "TIMESTAMP",
 }
-"""What holds the values of an Arrow type; those that are not here are refused."""
+"""What holds the values of an Arrow type."""
+
+_FAMILIES = ((pa.types.is_timestamp, "TIMESTAMP"), (pa.types.is_decimal, "DOUBLE"))
+"""What holds those of types of which there are many; others are refused."""
 
 
 def read(source: Source, limits: Limits) -> Reading:
@@ -68,7 +75,7 @@ def read(source: Source, limits: Limits) -> Reading:
     Raises
     ------
     UsageError
-        The file is broken, exceeds the limits, or has a column of structures, decimals or the like.
+        The file is broken, exceeds the limits, or has a column of structures or the like.
     """
     file = source.anywhere()
     footer = read_footer(file, limits)
@@ -76,17 +83,17 @@ def read(source: Source, limits: Limits) -> Reading:
     if footer.columns > limits.columns:
         raise UsageError(f"the table has {footer.columns} columns; {limits.columns} are allowed")
     opened, schema = _opened(file, footer)
-    step = max(1, min(_ROWS, _BYTES // footer.row_bytes))
-    columns = [_column(f, opened, step) for f in schema]
+    rows: _Rows = partial(_rows, opened, footer, max(1, min(_ROWS, _BYTES // footer.row_bytes)))
+    columns = [_column(f, rows) for f in schema]
     told = _told(opened.metadata.metadata or {}, limits)
     if told is not None and len(told.fields) == len(columns):
-        columns = [_as_told(own, f.column, opened, step) for own, f in zip(columns, told.fields, strict=True)]
+        columns = [_as_told(own, f.column, rows) for own, f in zip(columns, told.fields, strict=True)]
     else:
         told = None
     named = described(columns, limits)
     return Reading(
         named,
-        counted(_batches(opened, step, named, limits), limits),
+        counted(_batches(rows, named, limits), limits),
         told.name if told else "",
         told.description if told else "",
         footer.rows,
@@ -111,6 +118,15 @@ def _opened(file: BinaryIO, footer: Footer) -> tuple[Any, pa.Schema]:
         raise UsageError(f"the Parquet file cannot be read: {_first_line(failure)}") from None
 
 
+def _rows(
+    opened: Any, footer: Footer, step: int, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Batches of all columns, or of some, in each of which an array of texts has one dictionary."""
+    is_nested = any("." in path for path in footer.texts)
+    for groups in [[group] for group in footer.groups] if is_nested else [footer.groups]:
+        yield from opened.iter_batches(step, groups, columns, use_threads=False)
+
+
 def _first_line(failure: BaseException) -> str:
     return (str(failure).splitlines() or [type(failure).__name__])[0][:160]
 
@@ -119,7 +135,7 @@ def _plain(type: pa.DataType) -> pa.DataType:
     return type.value_type if pa.types.is_dictionary(type) else type
 
 
-def _column(field: pa.Field, opened: Any, step: int) -> Column:
+def _column(field: pa.Field, rows: _Rows) -> Column:
     """What holds a column of the file."""
     sizes: list[str] = []
     type = _plain(field.type)
@@ -127,7 +143,7 @@ def _column(field: pa.Field, opened: Any, step: int) -> Column:
         sizes.insert(0, str(type.list_size) if pa.types.is_fixed_size_list(type) else "*")
         type = _plain(type.value_type)
     unit, description = _unit_of(field)
-    name = _TYPES.get(str(type)) or ("TIMESTAMP" if pa.types.is_timestamp(type) else "")
+    name = _TYPES.get(str(type)) or next((name for is_one, name in _FAMILIES if is_one(type)), "")
     if not name or (sizes and name in ("TIMESTAMP", "VARCHAR")) or any("*" in s for s in sizes[:-1]):
         raise UsageError(
             f"column '{field.name[:60]}': values of the type {str(field.type)[:80]} are not taken"
@@ -135,7 +151,7 @@ def _column(field: pa.Field, opened: Any, step: int) -> Column:
     if not sizes:
         return Column(field.name, name, unit=unit, description=description)
     if name == "UNICODE":
-        sizes.insert(0, str(_longest(opened, field.name, step)))
+        sizes.insert(0, str(_longest(rows, field.name)))
     arraysize = "x".join(sizes)
     kind = name + "[]"
     return Column(
@@ -155,11 +171,11 @@ def _unit_of(field: pa.Field) -> tuple[str | None, str]:
     return vounit(told.get("unit", "")), " ".join(told.get("description", "").split())
 
 
-def _longest(opened: Any, name: str, step: int) -> int:
+def _longest(rows: _Rows, name: str) -> int:
     """The characters of the longest text in a column of texts, or of arrays of texts."""
     longest = 1
     try:
-        for batch in opened.iter_batches(batch_size=step, columns=[name], use_threads=False):
+        for batch in rows(columns=[name]):
             texts = batch.column(name)
             while pa.types.is_nested(texts.type) or pa.types.is_dictionary(texts.type):
                 texts = texts.dictionary if pa.types.is_dictionary(texts.type) else texts.flatten()
@@ -180,7 +196,7 @@ def _told(metadata: dict[bytes, bytes], limits: Limits) -> Header | None:
         return None
 
 
-def _as_told(own: Column, given: Column, opened: Any, step: int) -> Column:
+def _as_told(own: Column, given: Column, rows: _Rows) -> Column:
     """The column as its FIELD describes it, as far as its values are of that datatype.
 
     Some writers leave the arraysize of texts out, which would make them single characters.
@@ -189,7 +205,7 @@ def _as_told(own: Column, given: Column, opened: Any, step: int) -> Column:
         told = {name: getattr(given, name) for name in ("unit", "ucd", "utype", "description")}
         return replace(own, **told)
     single = given.datatype.kind == "text" and given.votable_arraysize is None
-    arraysize = None if single and _longest(opened, own.name, step) > 1 else given.arraysize
+    arraysize = None if single and _longest(rows, own.name) > 1 else given.arraysize
     return replace(given, name=own.name, arraysize=arraysize)
 
 
@@ -201,9 +217,9 @@ def _holds(own: Column, given: Column) -> bool:
     return whole and pa.types.is_integer(theirs.arrow) and theirs.numpy.itemsize >= ours.numpy.itemsize
 
 
-def _batches(opened: Any, step: int, columns: Sequence[Column], limits: Limits) -> Iterator[pa.RecordBatch]:
+def _batches(rows: _Rows, columns: Sequence[Column], limits: Limits) -> Iterator[pa.RecordBatch]:
     try:
-        for batch in opened.iter_batches(batch_size=step, use_threads=False):
+        for batch in rows():
             for piece in _pieces(batch, limits):
                 arrays = [_values(a, c) for a, c in zip(piece.columns, columns, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, names=[c.name for c in columns])
@@ -248,6 +264,8 @@ def _values(array: pa.Array, column: Column) -> pa.Array:
 
 def _cast(array: pa.Array, wanted: pa.DataType, column: Column) -> pa.Array:
     try:
+        if pa.types.is_decimal(array.type):
+            array = array.cast(pa.string())  # whose cast gives the nearest double
         return array.cast(wanted)
     except _FAILURES:
         limits = pc.min_max(array).as_py()
