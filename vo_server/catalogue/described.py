@@ -110,7 +110,7 @@ def draft(
     """
     schema, table = checked(given.name)
     told = felis.read(given.metadata, table) if given.metadata else None
-    columns = _described(reading.columns, told)
+    columns = _described(_decided(reading, given, told, former), told)
     plain = _remembered(legal(columns), former)
     point = _position(plain, reading.columns, given, former)
     if point is not None:
@@ -167,6 +167,26 @@ def rows(reading: Reading, entry: Entry) -> Iterator[pa.RecordBatch]:
 
 def _first(*texts: str | None) -> str:
     return next((text for text in texts if text), "")
+
+
+def _decided(
+    reading: Reading, given: Given, told: felis.FelisTable | None, former: Entry | None
+) -> tuple[Column, ...]:
+    """The columns of a file, those without values of the type that a position needs, or that they had before."""
+    own = reading.columns
+    public = legal(own)
+    typed = {column.name.lower() for column in told.columns if column.type} if told else set()
+    position = {_place(name, public, own) for name in (given.ra, given.dec) if name is not None}
+    known = {column.name: column for column in former.columns} if former else {}
+    made = list(own)
+    for place, column in enumerate(own):
+        if column.name not in reading.undecided or column.name.lower() in typed:
+            continue
+        if place in position:
+            made[place] = replace(column, type="DOUBLE")
+        elif was := known.get(public[place].name):
+            made[place] = replace(column, type=was.type, arraysize=was.arraysize, xtype=was.xtype)
+    return tuple(made)
 
 
 def _described(columns: tuple[Column, ...], told: felis.FelisTable | None) -> tuple[Column, ...]:
@@ -289,6 +309,8 @@ def _origin(reading: Reading, given: Given, former: Entry | None) -> tuple[tuple
 
 
 def _cast(array: pa.Array, column: Column) -> pa.Array:
+    if array.null_count == len(array):
+        return pa.nulls(len(array), column.datatype.arrow)
     if pa.types.is_floating(array.type):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     try:

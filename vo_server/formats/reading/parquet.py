@@ -98,6 +98,7 @@ def read(source: Source, limits: Limits) -> Reading:
         told.description if told else "",
         footer.rows,
         tuple(told.infos) if told else (),
+        frozenset() if told else frozenset(f.name for f in schema if pa.types.is_null(f.type)),
     )
 
 

@@ -78,13 +78,16 @@ def _read(
         raise UsageError("the columns of the ECSV header are not those of the line of names")
     checked = [c.name for c in described([Column(n, "UNICODE") for n in names], limits)]
     blocks = _blocks(source, dialect, checked, skipped)
+    undecided: frozenset[str] = frozenset()
     if not fields:
         kinds, held = _kinds(blocks, len(checked), limits)
-        fields = [Field(Column(name, kind)) for name, kind in zip(checked, kinds, strict=True)]
+        undecided = frozenset(name for name, kind in zip(checked, kinds, strict=True) if not kind)
+        types = (_GUESSES[kind or "TEXT"][0] for kind in kinds)
+        fields = [Field(Column(name, type)) for name, type in zip(checked, types, strict=True)]
         blocks = iter(held) if held is not None else _blocks(source, dialect, checked, skipped)
     columns = described([f.column for f in fields], limits)
     rows = _Rows(source, dialect, fields, skipped, limits)
-    return Reading(columns, counted(rows.batches(blocks), limits))
+    return Reading(columns, counted(rows.batches(blocks), limits), undecided=undecided)
 
 
 def _names(head: bytes, dialect: _Dialect, comments: int) -> tuple[list[str], int]:
@@ -184,7 +187,7 @@ _LONG, _LONGEST = "^[+-]?[0-9]{16,}$", 300
 def _kinds(
     blocks: Iterator[pa.RecordBatch], columns: int, limits: Limits
 ) -> tuple[list[str], list[pa.RecordBatch] | None]:
-    """The datatypes of all columns; and all the blocks, if there is only one."""
+    """What all columns are, empty where there are no values; and all the blocks, if there is only one."""
     kinds = [""] * columns
     held: list[pa.RecordBatch] | None = []
     rows = 0
@@ -193,7 +196,7 @@ def _kinds(
         check_rows(rows, limits)
         held = [block] if held == [] else None
         kinds = [_kind(texts, kind) for texts, kind in zip(block.columns, kinds, strict=True)]
-    return [_GUESSES[kind or "TEXT"][0] for kind in kinds], held
+    return kinds, held
 
 
 def _kind(texts: pa.StringArray, before: str) -> str:

@@ -28,6 +28,8 @@ class Reading:
         How many there are, where the file says so before they are read; else None.
     infos
         Name and value of each INFO and PARAM of the table and what it is in, in order: creator, citation, ...
+    undecided
+        Names of columns that have no values in a file that tells no types; they are said to be text.
     close
         Releases the file; also done at the end of the batches and of a ``with`` block.
     """
@@ -38,6 +40,7 @@ class Reading:
     description: str = ""
     rows: int | None = None
     infos: tuple[tuple[str, str], ...] = ()
+    undecided: frozenset[str] = frozenset()
     close: Callable[[], None] = field(default=lambda: None)
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
