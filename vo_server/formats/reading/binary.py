@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pybase64
 
 from datamodel.errors import UsageError
-from vo_server.formats.reading.cells import Cells, decoded, item_bytes, sizes
+from vo_server.formats.reading.cells import Cells, decoded, item_bytes, null_where_nothing, sizes
 from vo_server.formats.reading.fields import Field
 from vo_server.formats.reading.header import Header, read_tail
 from vo_server.formats.reading.limits import Limits
@@ -199,7 +200,10 @@ class _Layout:
             else:
                 at, place = place, place + width
                 counts = np.full(found.count, field.column.extent.most or 0)
-            arrays.append(decoded(Cells(data, at, counts, nulls[i]), field))
+            made = decoded(Cells(data, at, counts, nulls[i]), field)
+            if not self._mask and pa.types.is_list(made.type):
+                made = null_where_nothing(made, pc.list_flatten(made), nan_is_null=width is not None)
+            arrays.append(made)
         return pa.RecordBatch.from_arrays(arrays, names=[f.column.name for f in self._fields])
 
     def _nulls(self, data: bytes, found: _Found) -> npt.NDArray[np.bool_]:

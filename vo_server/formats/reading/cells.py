@@ -169,6 +169,20 @@ def _list(cells: Cells, column: Column) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets), values, mask=pa.array(cells.null))
 
 
+def null_where_nothing(made: pa.ListArray, elements: pa.Array, nan_is_null: bool) -> pa.ListArray:
+    """Arrays with other elements, NULL where none of these is anything: for forms that have no NULL of arrays."""
+    offsets = np.zeros(len(made) + 1, np.int32)
+    np.cumsum(pc.list_value_length(made).to_numpy(zero_copy_only=False), out=offsets[1:])
+    nothing = elements.is_null(nan_is_null=nan_is_null).to_numpy(zero_copy_only=False)
+    before = np.concatenate([[0], np.cumsum(~nothing)])[offsets]
+    null = before[1:] == before[:-1]
+    lengths = np.diff(offsets)
+    kept = np.concatenate([[0], np.cumsum(np.where(null, 0, lengths))]).astype(np.int32)
+    if null.any():
+        elements = elements.filter(pa.array(np.repeat(~null, lengths)))
+    return pa.ListArray.from_arrays(pa.array(kept), elements, mask=pa.array(null))
+
+
 def _elements(cells: Cells, column: Column) -> pa.Array:
     element = column.datatype.arrow.value_type
     flat, _ = _joined(cells, item_bytes(column))

@@ -15,7 +15,7 @@ from astropy import units
 from datamodel.columns import Column
 from datamodel.datatypes import DATATYPES
 from datamodel.errors import UsageError
-from vo_server.formats.reading.cells import Cells, decoded, item_bytes, texts
+from vo_server.formats.reading.cells import Cells, decoded, item_bytes, null_where_nothing, texts
 from vo_server.formats.reading.fields import Field
 from vo_server.formats.reading.fits_header import Cards
 from vo_server.formats.reading.table import refuse
@@ -167,10 +167,7 @@ def values(column: FitsColumn, cells: Cells) -> pa.Array:
         flat = _scaled(flat, column)
     if not is_list:
         return flat
-    offsets = np.zeros(len(made) + 1, np.int32)
-    np.cumsum(pc.list_value_length(made).to_numpy(zero_copy_only=False), out=offsets[1:])
-    nothing = flat.is_null(nan_is_null=not column.descriptor).to_numpy(zero_copy_only=False)
-    return _lists(offsets, flat, nothing)
+    return null_where_nothing(made, flat, nan_is_null=not column.descriptor)
 
 
 @lru_cache(maxsize=1024)
@@ -202,19 +199,6 @@ def _are_empty(column: FitsColumn, cells: Cells) -> npt.NDArray[np.bool_]:
     letters = np.frombuffer(cells.data, np.uint8)[cells.at[:, None] + starts]
     empty: npt.NDArray[np.bool_] = (letters == 0).all(axis=1)
     return empty
-
-
-def _lists(
-    offsets: npt.NDArray[np.int32], elements: pa.Array, nothing: npt.NDArray[np.bool_]
-) -> pa.ListArray:
-    """The elements as arrays, which are NULL where they have nothing but elements that are said to be nothing."""
-    before = np.concatenate([[0], np.cumsum(~nothing)])[offsets]
-    null = before[1:] == before[:-1]
-    lengths = np.diff(offsets)
-    kept = np.concatenate([[0], np.cumsum(np.where(null, 0, lengths))]).astype(np.int32)
-    if null.any():
-        elements = elements.filter(pa.array(np.repeat(~null, lengths)))
-    return pa.ListArray.from_arrays(pa.array(kept), elements, mask=pa.array(null))
 
 
 def _datatype(letter: str, size: str | None) -> str:
