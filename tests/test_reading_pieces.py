@@ -107,14 +107,15 @@ except UsageError as refused:
 """
 
 
-@pytest.mark.parametrize("at", [2, 400_000], ids=["at the beginning", "late"])
-@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    ("packed", "at"), [(False, 400_000), (True, 2)], ids=["plain, late", "gzip, at once"]
+)
 def test_a_process_that_refuses_a_long_text_ends_as_it_should(tmp_path, packed, at):
     content = b"id,ra,dec\n" + b"1,2,3\n" * (at - 2) + b"1,2\n" + b"1,2,3\n" * (2_000_000 - at)
     path = tmp_path / ("stars.csv.gz" if packed else "stars.csv")
     path.write_bytes(gzip.compress(content, 1) if packed else content)
     told = f"the CSV cannot be read: line {at}: Expected 3 columns, got 2: 1,2\n"
-    for _ in range(3):
+    for _ in range(2):
         ended = subprocess.run(
             [sys.executable, "-c", REFUSED, path], capture_output=True, text=True, timeout=60, check=False
         )
