@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO, StringIO
+from itertools import islice
 from typing import Any, NoReturn
 
 import pyarrow as pa
@@ -119,8 +120,7 @@ def _blocks(source: Source, dialect: _Dialect, names: list[str], skipped: int) -
     text, in memory of its own: a thread that called Python could end the process.
     """
     separator = dialect.separator if dialect.is_quoted else None
-    line = skipped
-    for piece in pieces(source.stream(), skipped, separator):
+    for number, piece in enumerate(pieces(source.stream(), skipped, separator)):
         copy = pa.BufferOutputStream()
         copy.write(piece)
         try:
@@ -129,8 +129,9 @@ def _blocks(source: Source, dialect: _Dialect, names: list[str], skipped: int) -
             ) as opened:
                 yield from opened
         except pa.ArrowInvalid as failure:
+            earlier = islice(pieces(source.stream(), skipped, separator), number)
+            line = skipped + sum(max(p.count(b"\n"), p.count(b"\r")) for p in earlier)
             raise UsageError(_told(failure, dialect, piece, line)) from None
-        line += max(piece.count(b"\n"), piece.count(b"\r"))
 
 
 def _told_to_arrow(dialect: _Dialect, names: list[str]) -> tuple[Any, Any, Any]:
