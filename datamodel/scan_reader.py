@@ -18,9 +18,8 @@ BATCH_ROWS = 8_192
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer requests, one a line: each with one Arrow IPC stream and what it wants to be told at the end."""
-    _answer(
-        "file::memory:", "SELECT 0, 0.0, ''", io.BytesIO()
-    )  # what takes a while for the first time is done now
+    # What takes a while for the first time is done before anybody waits for it.
+    _answer("file::memory:", "SELECT 0, 0.0, ''", io.BytesIO())
     for line in requests:
         asked = json.loads(line)
         _answer(f"file:{asked['path']}?mode=ro", asked["text"], answers)

@@ -79,6 +79,8 @@ class Speech:
         degrees, right up to 90 degrees and faster than arithmetic; empty where there is none.
     angle
         Written with ``{value}``: an angle that is 0 where trigonometry could not tell it from 0; empty where it can.
+    slow_remainder
+        Whether ``%`` takes ten times as long as other arithmetic, which may be tried in its place.
     """
 
     name: str
@@ -112,6 +114,7 @@ class Speech:
     spans: str
     distance: str = ""
     angle: str = ""
+    slow_remainder: bool = False
     careful: "Speech | None" = None
 
     def type_name(self, datatype: str) -> str:
@@ -320,6 +323,7 @@ SPEECHES: dict[str, Speech] = {
         cells="(SELECT k AS lo, k + {last} AS hi FROM vo_near_cells({pixel}, {order}) AS k)",
         among="{value} = ANY (ARRAY({query}))",
         spans="vo_spans({shape})",
+        slow_remainder=True,
     ),
 }
 
@@ -338,6 +342,7 @@ _CAREFUL: dict[str, Speech] = {
             "%": "vo_remainder({left}, {right})",
             "^": "vo_power({left}, {right})",
         },
+        slow_remainder=False,
         single="vo_single({value})",
         angle="vo_angle({value})",
         sums={

@@ -138,7 +138,7 @@ class ThreadedSource(ABC):
             self._produce()
         except BaseException as raised:  # carried over to the reader
             failure = raised
-        with self._cancelling:  # no cancel may reach whoever has the connection next
+        with self._cancelling, self._changed:  # neither may reach whoever has the connection next
             self._released = True
         try:
             self._release()

@@ -26,6 +26,7 @@ from datamodel.errors import OutOfRangeError
 from datamodel.functions import install
 from datamodel.own_functions import FUNCTIONS
 from datamodel.sky import hpx29
+from tests.sql_meaning import HIGH, LOW, compute
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.translate import translate
 
@@ -53,7 +54,7 @@ _COLUMNS = {
     "nothing": "id BIGINT, name VARCHAR, x DOUBLE",
 }
 _UNITS = {"ra": "deg", "dec": "deg", "mag": "mag"}
-_LOW, _HIGH = -(2**63), 2**63 - 1
+
 _F = float(np.float32(0.3))
 
 _TEXTS = (
@@ -73,8 +74,8 @@ _ROWS: dict[str, list[tuple[Any, ...]]] = {
         (8, "it's ß 日本", "c", 45.5, 45.5, 2.5, 8.0, 3, 2, "9999-12-31", False),
         (9, "alpha", None, 45.5, None, -0.5, None, 7, None, None, True),
         (10, "ΣΑΣ Ж\U0001f600", "é", 270.0, 89.999, 1234.5678, 2.0**100, 25, 5, "2000-02-29T12:00:00", None),
-        (_LOW, "low", "a", 90.0, -45.0, 3.0, 0.5, 1, 1, "2001-01-01T00:00:00.000001", True),
-        (_HIGH, "high", "zz", 120.0, -60.0, 0.1, 0.5, 2, 1, "2024-02-29", False),
+        (LOW, "low", "a", 90.0, -45.0, 3.0, 0.5, 1, 1, "2001-01-01T00:00:00.000001", True),
+        (HIGH, "high", "zz", 120.0, -60.0, 0.1, 0.5, 2, 1, "2024-02-29", False),
     ],
     "kinds": [
         ("a", "first", 0, 5),
@@ -130,19 +131,6 @@ CATALOGUE = Catalogue(
 def _records(name: str) -> list[Any]:
     record = namedtuple(name, [n for n, _ in _FIELDS[name]])
     return [record(*row) for row in _ROWS[name]]
-
-
-def compute(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What SQL makes of a function: NULL for NULL and for what is not a finite real number."""
-    if None in arguments:
-        return None
-    try:
-        found = function(*arguments)
-    except (ValueError, ArithmeticError):
-        return None
-    if isinstance(found, complex) or (isinstance(found, float) and not math.isfinite(found)):
-        return None
-    return None if isinstance(found, int) and not _LOW <= found <= _HIGH else found
 
 
 def where(rows: list[Any], *tests: Callable[[Any], Any]) -> list[Any]:
@@ -201,8 +189,8 @@ _NAMES: dict[str, Any] = {
     "np": np,
     "Counter": Counter,
     "product": product,
-    "LOW": _LOW,
-    "HIGH": _HIGH,
+    "LOW": LOW,
+    "HIGH": HIGH,
 }
 
 

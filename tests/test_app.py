@@ -275,8 +275,9 @@ def test_a_stranger_to_all_protocols_is_answered_in_text_and_a_browser_by_a_page
     assert (page.status_code, page.mimetype) == (404, "text/html")
 
 
-def test_a_method_that_is_not_there_names_those_that_are(client: FlaskClient) -> None:
-    response = client.delete("/tap/sync")
+@pytest.mark.parametrize("path", ["/tap/sync", "/sia2/query", "/datalink/links"])
+def test_a_method_that_is_not_there_names_those_that_are(client: FlaskClient, path: str) -> None:
+    response = client.delete(path)
     assert (response.status_code, response.mimetype) == (405, "application/x-votable+xml")
     assert "GET" in response.headers["Allow"]
     assert client.delete("/").mimetype == "text/plain"

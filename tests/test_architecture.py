@@ -16,7 +16,9 @@ FOLDERS_OF_CODE = {*ROOTS, "bench", "docs", "tests"}
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 60
-NAME_OF_A_DATABASE = re.compile(r"\bdialect\.name\b|get_backend_name|drivername\b")
+NAME_OF_A_DATABASE = re.compile(
+    r"""\bdialect\.name\b|get_backend_name|drivername\b|\bspeech\.name (==|!=|in)\b|["'](sqlite|postgresql)["']"""
+)
 
 
 def sources(*folders: str) -> list[Path]:

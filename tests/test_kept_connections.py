@@ -75,6 +75,7 @@ def test_a_server_that_ends_waits_for_nobody(worker: KeptConnections) -> None:
     assert _asked(b"rr", worker.handle) == (True, b"r")
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # from Python 3.12 on: threads do not live on
 def test_a_process_knows_whether_another_one_has_fewer_connections() -> None:
     fellows = Fellows()
     assert not fellows.has_fewer(5)

@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 JOBS: dict[str, Craft] = {tap_jobs.NAME: tap_jobs.CRAFT}
 """How the jobs of each protocol are done, for workers."""
 
-BLUEPRINTS = (web, query, tap, sia, datalink, data)
+SERVICES = (tap, sia, datalink)
+"""The protocols that want errors as VOTables, even of URLs that are nobody's."""
+
+BLUEPRINTS = (web, query, *SERVICES, data)
 
 MAX_BODY_BYTES = 4 << 20
 """A request may be so long; a query is at most a million characters, which may be percent-encoded."""
@@ -121,7 +124,7 @@ def _refuse_strangers(archive: Archive) -> flask.typing.BeforeRequestCallable:
     return refuse
 
 
-_SERVICES = ("/tap/", "/sia2/")
+_SERVICES = tuple(f"{service.url_prefix}/" for service in SERVICES)
 
 
 def _show_error(what: errors.Told) -> Response:

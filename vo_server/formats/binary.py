@@ -36,7 +36,7 @@ def set_aside(columns: tuple[Column, ...], first: pa.RecordBatch | None) -> dict
     """
     found = {}
     for i, column in enumerate(columns):
-        kind = element_type(column)
+        kind = _element_type(column)
         declared = kind != column.datatype.arrow and column.null is not None
         if pa.types.is_integer(kind) and column.datatype.votable != "bit" and not declared:
             unused = _unused(kind, _flat(first.column(i)) if first else None)
@@ -58,7 +58,7 @@ def encoder(
     return encode
 
 
-def element_type(column: Column) -> pa.DataType:
+def _element_type(column: Column) -> pa.DataType:
     """The Arrow type of the elements of a column of arrays, or of its values."""
     kind = column.datatype.arrow
     return kind.value_type if pa.types.is_list(kind) else kind

@@ -64,9 +64,7 @@ def remainder(speech: Speech, value: Value, divisor: Value) -> Sql:
 
 def _is_slow(speech: Speech, value: Value) -> bool:
     """Whether arithmetic that repeats a value is faster than what the database has, and may be tried."""
-    if speech.name == "sqlite" or speech.careful is None:
-        return False
-    return value.weight <= _LIGHT and speech.random not in value.sql.text
+    return speech.slow_remainder and value.weight <= _LIGHT and speech.random not in value.sql.text
 
 
 def _short_remainder(x: Sql, by: float, exact: Sql) -> Sql:

@@ -74,7 +74,8 @@ def _check_histogram(values: list[Value]) -> None:
 def _random(speech: Speech, mu: Sql, sigma: Sql) -> Sql:
     """The method of Box and Muller 1958."""
     radius = call("sqrt", -2.0 * call("ln", 1.0 - Sql(speech.random)))
-    return mu + sigma * radius * call("cos", sql.real(2.0 * math.pi) * Sql(speech.random))
+    deviation = radius * call("cos", sql.real(2.0 * math.pi) * Sql(speech.random))
+    return speech.checked(speech.computed("+", mu, speech.computed("*", sigma, deviation)), "DOUBLE")
 
 
 def _check_star(values: list[Value]) -> None:
