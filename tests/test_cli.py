@@ -80,7 +80,9 @@ def test_a_place_where_no_archive_can_be_is_named(
 
 
 IMPORTING = """
-import importlib.abc, sys, time
+import importlib.abc, signal, sys, time
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a script has in the background is deaf to it
 
 class Slow(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
