@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,17 @@ from datamodel.clock import Clock, utc_now
 from datamodel.config import Config
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.database import Database
-from datamodel.datatypes import Timestamp
 from datamodel.dialect import insert_absent
 from datamodel.errors import NotFoundError, UsageError
 from datamodel.evolution import adapt
+from datamodel.favourites import favourite
 from datamodel.functions import give, install
+from datamodel.history import event
 from datamodel.own_functions import FUNCTIONS
-from datamodel.schema import metadata, oid_column, table_of
+from datamodel.schema import metadata, table_of
 from datamodel.store import Store
 
 log = logging.getLogger("vo_server")
-
-event = sa.Table(
-    "event",
-    metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("at", Timestamp(), nullable=False),
-    sa.Column("kind", sa.String(40), nullable=False),
-    oid_column("object_id", index=True),
-    sa.Column("attribute", sa.String(100)),
-    sa.Column("old", sa.Text),
-    sa.Column("new", sa.Text),
-    sa.Column("who", sa.String(100)),
-)
-"""The append-only log of what happened to objects: made, changed, ingested."""
 
 account = sa.Table("account", metadata, sa.Column("name", sa.String(100), primary_key=True))
 
@@ -104,10 +92,30 @@ class Archive:
 
     def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
         """Do the same as `prepare` within a transaction under way."""
-        self.database.create_missing(connection, [event, account, project, membership, *(tables or [])])
+        self.database.create_missing(
+            connection, [event, favourite, account, project, membership, *(tables or [])]
+        )
         install(connection, (*FUNCTIONS, *extensions.functions(self.config.udfs)))
         adapt(connection, all_classes())
         self._prepared |= {table_of(cls) for cls in all_classes()}
+
+    def settle(self, instant: datetime) -> None:
+        """Wait for those who are writing, so that all that was ever going to be of an instant is there.
+
+        Raises
+        ------
+        UsageError
+            The instant has not come yet.
+        """
+        present = self.clock()
+        if instant > present:
+            said = instant.isoformat(timespec="seconds")
+            raise UsageError(
+                f"as of '{said}': that lies in the future, it is {present.isoformat(timespec='seconds')}"
+            )
+        with self.database.write() as connection:
+            if self.database.facts.lock_events:
+                connection.exec_driver_sql(self.database.facts.lock_events)
 
     def has_tables(self, cls: Any) -> bool:
         """Whether the tables of this declaration of a class have been prepared by this process."""

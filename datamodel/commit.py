@@ -1,15 +1,17 @@
 """Objects become rows: all of them, with what they link to, in one transaction."""
 
 from collections import defaultdict
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import crash
-from datamodel.archive import event, project
+from datamodel import crash, history
+from datamodel.archive import project
 from datamodel.context import ARCHIVE, EVERY_PROJECT, LEVELS, SERVICE_ACCOUNT, VO, Caller, may_see
 from datamodel.errors import ForbiddenError, UsageError
+from datamodel.history import event, written
 from datamodel.persistent import default_of
 from datamodel.schema import lineage, list_table, table_of
 from datamodel.session import Session
@@ -42,6 +44,8 @@ def commit(session: Session, objects: list[Any]) -> None:
         return
     if session.caller.user is None:
         raise ForbiddenError("an anonymous caller cannot change the archive; log in first")
+    if session.caller.as_of is not None:
+        raise ForbiddenError(f"the archive as of {session.caller.as_of.isoformat()} cannot be changed")
     for instance in fresh:
         instance.ready_to_commit()
         session.prepare(type(instance))
@@ -49,12 +53,13 @@ def commit(session: Session, objects: list[Any]) -> None:
         session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
         if session.archive.database.facts.share_events:
             connection.exec_driver_sql(session.archive.database.facts.share_events)
-        _complete_system_attributes(session, connection, fresh)
+        instant = history.now(connection, session.archive.clock)
+        _complete_system_attributes(session, connection, fresh, instant)
         _insert(connection, fresh)
+        happened = [_event(session, instant, "made", o) for o in fresh]
         for instance in changed:
-            _update(session, connection, instance)
-        if fresh:
-            connection.execute(sa.insert(event), [_event(session, "made", o) for o in fresh])
+            happened += _update(session, connection, instance, instant)
+        connection.execute(sa.insert(event), happened)
         for instance in fresh:
             instance.__state__.saved, instance.__state__.session = True, session
             session.add(instance)
@@ -107,7 +112,9 @@ def _linked(instance: Any) -> list[Any]:
     return found
 
 
-def _complete_system_attributes(session: Session, connection: sa.Connection, fresh: list[Any]) -> None:
+def _complete_system_attributes(
+    session: Session, connection: sa.Connection, fresh: list[Any], instant: datetime
+) -> None:
     caller = session.caller
     usual = session.archive.config.project if caller.project == EVERY_PROJECT else caller.project
     limits: dict[str, int] = {}
@@ -124,8 +131,8 @@ def _complete_system_attributes(session: Session, connection: sa.Connection, fre
             "_creator": caller.user,
             "_project": name,
             "_privileges": min(caller.level, limits[name]),
-            "creation_date": session.archive.clock(),
         }
+        values["creation_date"] = instant  # of this transaction: who looks back relies on it
         for attribute, value in given.items():
             if values.get(attribute) is None:
                 values[attribute] = value
@@ -219,8 +226,12 @@ def _list_rows(instance: Any, attribute: Any) -> list[dict[str, Any]]:
     return [{"object_id": instance.object_id, "pos": i, "value": v} for i, v in enumerate(plain)]
 
 
-def _update(session: Session, connection: sa.Connection, instance: Any) -> None:
+def _update(
+    session: Session, connection: sa.Connection, instance: Any, instant: datetime
+) -> list[dict[str, Any]]:
+    """Write what changed; gives the events that say so."""
     _forbid(session, connection, instance)
+    happened = []
     for cls in lineage(_class(instance)):
         names = [n for n in instance.__state__.changed if n in cls.__own__]
         if not names:
@@ -232,14 +243,14 @@ def _update(session: Session, connection: sa.Connection, instance: Any) -> None:
         new = {c.name: _plain(instance, cls.__own__[n]) for n, c in zip(names, columns, strict=True)}
         connection.execute(sa.update(table).where(here).values(new))
         for name, old in zip(names, before, strict=True):
-            after = str(new[cls.__own__[name].column_name])
-            change = _event(session, "changed", instance) | {"attribute": name, "old": str(old), "new": after}
-            connection.execute(sa.insert(event), change)
+            values = {"old": written(old), "new": written(new[cls.__own__[name].column_name])}
+            happened.append(_event(session, instant, "changed", instance) | {"attribute": name} | values)
+    return happened
 
 
-def _event(session: Session, kind: str, instance: Any) -> dict[str, Any]:
+def _event(session: Session, instant: datetime, kind: str, instance: Any) -> dict[str, Any]:
     return {
-        "at": session.archive.clock(),
+        "at": instant,
         "kind": kind,
         "object_id": instance.object_id,
         "who": session.caller.user,

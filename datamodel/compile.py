@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from datamodel import sky
 from datamodel.attributes import Attribute
-from datamodel.context import Caller, visible
+from datamodel.context import NEAREST_SCOPE, Caller, visible
 from datamodel.expressions import (
     Both,
     Compare,
@@ -25,6 +25,8 @@ from datamodel.expressions import (
     Owned,
     Steps,
 )
+from datamodel.favourites import is_favourite
+from datamodel.history import as_it_was
 from datamodel.schema import lineage, list_table, owner, table_of
 
 
@@ -99,7 +101,11 @@ class Joins:
         cls = prefix[-1].target_class() if prefix else self.root
         if last.name == "object_id":
             return self.object(tuple(prefix)).c.object_id
-        return self.table(tuple(prefix), cls, last.name).c[last.column_name]
+        table = self.table(tuple(prefix), cls, last.name)
+        column = table.c[last.column_name]
+        if last.mutable and self.caller.as_of is not None:
+            return as_it_was(column, table.c.object_id, last.name, self.caller.as_of)
+        return column
 
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -208,6 +214,28 @@ def _sorted(
         sorting += [column.is_(None), column.desc() if descending else column.asc()]
     last_resort = (joins.base.c.creation_date, joins.base.c.object_id)
     return sa.select(*columns).select_from(joins.clause).where(*where).order_by(*sorting, *last_resort)
+
+
+def best(cls: Any, condition: Condition | None, caller: Caller) -> sa.Select[Any]:
+    """A statement that gives whole rows of `cls`, the best first by the policy of the caller.
+
+    Favourites of the caller's project come first, then the newest; with a policy of the nearest scope, those
+    that fewer see come before the newer. Beside its attributes, each row has ``favourite``, and in ``candidates``
+    how many rows there are.
+    """
+    joins = Joins(cls, caller, needs_all=True, outermost=True)
+    columns = [joins.base.c.class_name.label("class_name")]
+    columns += [joins.column((a,)).label(a.name) for a in cls.__attributes__.values() if not a.many]
+    where = [visible(joins.base, caller)]
+    if condition is not None:
+        where.append(predicate(condition, joins))
+    pinned = is_favourite(joins.base.c.object_id, caller)
+    columns += [sa.case((pinned, 1), else_=0).label("favourite"), sa.func.count().over().label("candidates")]
+    order: list[Any] = [sa.desc("favourite")]
+    if caller.policy == NEAREST_SCOPE:
+        order.append(joins.column((cls.__attributes__["_privileges"],)))
+    order += [joins.base.c.creation_date.desc(), joins.base.c.object_id.desc()]
+    return sa.select(*columns).select_from(joins.clause).where(*where).order_by(*order)
 
 
 def by_ids(cls: Any, object_ids: list[str], caller: Caller, names: list[str]) -> sa.Select[Any]:

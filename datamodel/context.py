@@ -1,12 +1,22 @@
 """Who asks, and which rows that caller may see."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel.history import as_it_was
+
 MYDB, PROJECT, ARCHIVE, WORLD, VO = 1, 2, 3, 4, 5
 LEVELS = {MYDB: "MyDB", PROJECT: "Project", ARCHIVE: "AstroWISE", WORLD: "World", VO: "VO"}
+
+NEWEST, NEAREST_SCOPE = "newest", "nearest-scope"
+POLICIES = {
+    NEWEST: "the newest wins, whoever sees it",
+    NEAREST_SCOPE: "one's own wins over the project's, and that over everybody's; then the newest",
+}
+"""How the best of several calibrations is chosen."""
 
 EVERY_PROJECT = "ALL"
 SERVICE_ACCOUNT = "archive"
@@ -26,16 +36,34 @@ class Caller:
         The minimum privileges 1..5: lower levels are hidden, and new objects are created at it.
     projects
         The projects the user is a member of.
+    as_of
+        The instant (naive, UTC) at which everything is seen as it was; None is the present.
+    policy
+        One of `POLICIES`.
     """
 
     user: str | None = None
     project: str = EVERY_PROJECT
     level: int = MYDB
     projects: frozenset[str] = field(default_factory=frozenset)
+    as_of: datetime | None = None
+    policy: str = NEWEST
 
-    def at(self, project: str | None = None, level: int | None = None) -> "Caller":
-        """The same caller in another project or at another level."""
-        return replace(self, project=project or self.project, level=level or self.level)
+    def at(
+        self,
+        project: str | None = None,
+        level: int | None = None,
+        as_of: datetime | None = None,
+        policy: str | None = None,
+    ) -> "Caller":
+        """The same caller in another project, at another level, looking back from another instant, ..."""
+        return replace(
+            self,
+            project=project or self.project,
+            level=level or self.level,
+            as_of=self.as_of if as_of is None else as_of,
+            policy=policy or self.policy,
+        )
 
 
 ANONYMOUS = Caller()
@@ -50,21 +78,27 @@ def visible(objects: Any, caller: Caller) -> sa.ColumnElement[bool]:
     Parameters
     ----------
     objects
-        Anything with columns ``privileges``, ``creator`` and ``project``: `dbobject` or an alias of it.
+        Anything with columns ``privileges``, ``creator`` and ``project``: `dbobject` or an alias of it. For a caller
+        who looks back, it must be one of these.
     caller
         Who asks.
     """
     c = objects.c
-    seen: list[sa.ColumnElement[bool]] = [c.privileges >= max(WORLD, caller.level)]
+    privileges = c.privileges
+    if caller.as_of is not None:
+        privileges = as_it_was(c.privileges, c.object_id, "_privileges", caller.as_of)
+    seen: list[sa.ColumnElement[bool]] = [privileges >= max(WORLD, caller.level)]
     if caller.user is not None:
         here = sa.true() if caller.project == EVERY_PROJECT else c.project == caller.project
         member = c.project.in_(sorted(caller.projects))
         alternatives = {
-            ARCHIVE: c.privileges == ARCHIVE,
-            PROJECT: sa.and_(c.privileges == PROJECT, member, here),
-            MYDB: sa.and_(c.privileges == MYDB, c.creator == caller.user, here),
+            ARCHIVE: privileges == ARCHIVE,
+            PROJECT: sa.and_(privileges == PROJECT, member, here),
+            MYDB: sa.and_(privileges == MYDB, c.creator == caller.user, here),
         }
         seen += [predicate for level, predicate in alternatives.items() if level >= caller.level]
+    if caller.as_of is not None:
+        return sa.and_(c.creation_date <= caller.as_of, sa.or_(*seen))
     return sa.or_(*seen)
 
 

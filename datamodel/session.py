@@ -43,12 +43,29 @@ class Session:
 
     def __init__(self, archive: Archive, caller: Caller) -> None:
         self.archive = archive
-        self.caller = caller
-        self._objects: WeakValueDictionary[str, Any] = WeakValueDictionary()
         self._connection: sa.Connection | None = None
+        self.caller = caller
         self._undo: list[Callable[[], None]] = []
         self._after: list[Callable[[Session], object]] = []
         self._tokens: list[Token[Session | None]] = []
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks. Another one knows nothing of the objects that were found before.
+
+        Raises
+        ------
+        UsageError
+            The caller looks back from an instant that has not come yet.
+        """
+        return self._caller
+
+    @caller.setter
+    def caller(self, caller: Caller) -> None:
+        if caller.as_of is not None:
+            self.archive.settle(caller.as_of)
+        self._caller = caller
+        self._objects: WeakValueDictionary[str, Any] = WeakValueDictionary()
 
     def __enter__(self) -> "Session":
         self._tokens.append(_current.set(self))
@@ -136,6 +153,19 @@ class Session:
         if limit is not None:
             statement = statement.limit(limit)
         return self._restore(cls, self.execute(statement))
+
+    def ranked(
+        self, cls: Any, condition: Condition | None, limit: int | None = None
+    ) -> tuple[list[tuple[Any, bool]], int]:
+        """The objects of a query, the best first by the caller's policy, each with whether it is a favourite.
+
+        Beside them, how many there are without the limit.
+        """
+        self.prepare(cls)
+        rows = [dict(row) for row in self.execute(compiler.best(cls, condition, self.caller).limit(limit))]
+        pinned = [bool(row.pop("favourite")) for row in rows]
+        count = [int(row.pop("candidates")) for row in rows]
+        return list(zip(self._restore(cls, rows), pinned, strict=True)), max(count, default=0)
 
     def count(self, cls: Any, condition: Condition | None) -> int:
         """How many visible objects a query finds."""

@@ -1,18 +1,26 @@
 """What a person writes becomes keys: dates, names and identifiers to stored objects and an instant."""
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from datamodel.attributes import class_named
+from datamodel.context import POLICIES
 from datamodel.errors import NotFoundError, UsageError, nearest
 from datamodel.frames import RawScienceFrame
 from datamodel.observatory import Chip, Filter, Instrument
-from datamodel.session import current
+from datamodel.session import Session, current
 from processing.declarations import parameters
 from processing.keys import Keys, keys_of_raw
+from processing.selection import Demands
 from processing.site import instruments_of
 
-KEYS = ("instrument", "date", "chip", "filter", "raw")
+KEYS = ("instrument", "date", "chip", "filter", "raw", "compatibility")
+OPTIONS = ("as_of", "policy", "allow_forever", "only_good")
+"""What may be said of how to choose, beside the keys."""
 
 
 def ask(cls: Any, given: dict[str, Any]) -> tuple[Keys, dict[str, Any]]:
@@ -35,6 +43,53 @@ def ask(cls: Any, given: dict[str, Any]) -> tuple[Keys, dict[str, Any]]:
     return (_exposure_keys(cls, keys) if cls.of_exposure else _calibration_keys(cls, keys)), overrides
 
 
+@contextmanager
+def looking(given: dict[str, Any]) -> Iterator[tuple[dict[str, Any], Demands]]:
+    """The keys and parameters without the options of choosing, which are in force inside the block.
+
+    Raises
+    ------
+    UsageError
+        An option has a value that it cannot have.
+    """
+    rest = {k: v for k, v in given.items() if k not in OPTIONS}
+    demands = Demands(_truth(given, "allow_forever"), _truth(given, "only_good"))
+    as_of, policy = given.get("as_of"), given.get("policy")
+    if policy is not None and policy not in POLICIES:
+        raise UsageError(
+            f"policy is '{policy}', expected one of {', '.join(POLICIES)}{nearest(str(policy), POLICIES)}"
+        )
+    session = current()
+    caller = session.caller.at(as_of=None if as_of is None else instant(as_of, "as_of"), policy=policy)
+    with session if caller == session.caller else Session(session.archive, caller):
+        yield rest, demands
+
+
+def _truth(given: dict[str, Any], name: str) -> bool:
+    value = given.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise UsageError(f"{name} is '{value}', expected True or False")
+    return value is not False
+
+
+def instant(given: Any, name: str) -> datetime:
+    """An instant (naive, UTC) that somebody gave, as a `datetime` or in ISO 8601; a day means its beginning.
+
+    Raises
+    ------
+    UsageError
+        It is none; the message quotes it under that name.
+    """
+    if isinstance(given, datetime):
+        return _utc(given)
+    try:
+        return _utc(datetime.fromisoformat(str(given)))
+    except ValueError:
+        raise UsageError(
+            f"{name} is '{given}', expected an instant in ISO 8601 such as '2010-10-11'"
+        ) from None
+
+
 def _parameter(cls: Any, name: str) -> str:
     plain = name.replace(".process_params.", ".")
     if "." in plain:
@@ -42,7 +97,9 @@ def _parameter(cls: Any, name: str) -> str:
         cls = class_named(owner)
     known = parameters(cls)
     if plain not in known:
-        raise UsageError(f"{cls.__name__} has no key or parameter '{name}'{nearest(name, [*known, *KEYS])}")
+        raise UsageError(
+            f"{cls.__name__} has no key or parameter '{name}'{nearest(name, [*known, *KEYS, *OPTIONS])}"
+        )
     return f"{cls.__name__}.{plain}"
 
 
@@ -83,7 +140,51 @@ def _calibration_keys(cls: Any, keys: dict[str, Any]) -> Keys:
         names = sorted(f.name for f in Filter.instrument == instrument)
         raise UsageError(f"{cls.__name__} needs a filter; {instrument.name} has {', '.join(names)}")
     chosen = _filter(instrument, keys["filter"]) if cls.needs_filter else None
-    return Keys(instrument, chip, chosen, _instant(instrument, keys))
+    shared = _compatibility(keys.get("compatibility"))
+    return Keys(instrument, chip, chosen, _instant(instrument, keys), compatibility=shared)
+
+
+def keys_of_group(cls: Any, given: dict[str, Any]) -> Keys:
+    """The keys that all calibrations of one timeline have; process parameters are among them.
+
+    Raises
+    ------
+    UsageError
+        Something is unknown, missing or ambiguous.
+    """
+    if "date" in given:
+        raise UsageError(f"a timeline is of all times: date '{given['date']}' has no meaning")
+    keys = {k: v for k, v in given.items() if k in KEYS and v is not None}
+    overrides = {_parameter(cls, k).partition(".")[2]: v for k, v in given.items() if k not in KEYS}
+    known = parameters(cls)
+    shared = tuple(sorted((name, known[name].value(v)) for name, v in overrides.items()))
+    found = _calibration_keys(cls, keys | {"date": datetime(1, 1, 1)})
+    found = replace(found, shared=shared)
+    return found if "compatibility" in keys else replace(found, compatibility=_only_compatibility(cls, found))
+
+
+def _only_compatibility(cls: Any, keys: Keys) -> str:
+    """What the raw frames of all calibrations of a chip have in common."""
+    query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip)
+    found = sorted({c.compatibility or "" for c in query})
+    if len(found) > 1:
+        raise UsageError(f"{cls.__name__} needs a compatibility; there are {', '.join(found)}")
+    return found[0] if found else ""
+
+
+def _compatibility(given: Any) -> str:
+    """What raw frames must have in common, as they have it; empty where nothing was said."""
+    if given is None:
+        return ""
+    try:
+        read = json.loads(given) if isinstance(given, str) else given
+        if not isinstance(read, dict):
+            raise TypeError("no object")
+        return json.dumps(read, sort_keys=True)
+    except (ValueError, TypeError):
+        raise UsageError(
+            f"compatibility is '{given}', expected a JSON object such as '{{\"binning\": \"2x2\"}}'"
+        ) from None
 
 
 def _instrument_and_chip(cls: Any, keys: dict[str, Any]) -> tuple[Any, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from datamodel.frames import BaseFrame, RawBiasFrame
 from processing.algorithms.combine import clipped_mean
 from processing.declarations import QCFlag, limit, parameter, role
@@ -29,6 +31,11 @@ class BiasFrame(CalibrationTarget, BaseFrame):
         method = parameters.OVERSCAN_CORRECTION
         frames = [raw_pixels(raw, inputs.chip, method) for raw in inputs.raw_bias_frames]
         return Product(image=clipped_mean(frames, sigma=parameters.SIGMA_CLIP).mean)
+
+    @staticmethod
+    def nominal(chip: Any, shape: tuple[int, int]) -> Product:
+        """No bias."""
+        return Product(image=np.zeros(shape, np.float32))
 
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:

@@ -27,7 +27,7 @@ class CosmicMap(ProcessTarget, BaseFrame):
     of_exposure = True
 
     raw = role("The exposure", RawScienceFrame)
-    bias = role("The master bias", BiasFrame)
+    bias = role("The master bias", BiasFrame, shares=("OVERSCAN_CORRECTION",))
     flat = role("The master flat", MasterFlatFrame)
     hot_pixels = role("Map of hot pixels", HotPixelMap)
     cold_pixels = role("Map of cold pixels", ColdPixelMap, planned=IF_INPUTS_EXIST)

@@ -25,6 +25,9 @@ class role(persistent):  # noqa: N801 - reads as a declaration, like persistent
         (null where its raw frames do not exist) or `IF_ASKED` (used when there is a usable one).
     forgives_new
         True where new members of a list do not outdate the target.
+    shares
+        Names of process parameters that the dependency must have in common with the target, such as the
+        way of the overscan correction.
     """
 
     def __init__(
@@ -34,8 +37,10 @@ class role(persistent):  # noqa: N801 - reads as a declaration, like persistent
         *,
         planned: str = ALWAYS,
         forgives_new: bool = False,
+        shares: tuple[str, ...] = (),
     ) -> None:
         super().__init__(doc, type, kind="role")
+        self.shares = shares
         self.planned = planned
         self.forgives_new = forgives_new
 

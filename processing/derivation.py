@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from datamodel.session import Session
 from processing.declarations import flags, parameters
 from processing.plan import Node
 from processing.recipe import recipe_digest
-from processing.selection import select
+from processing.selection import select, weakest
 from processing.work import Given, Inputs, Made, WorkOrder
 
 MADE, VERIFIED, COMPARED = 1, 2, 4
@@ -58,9 +59,9 @@ def work_order(session: Session, node: Node, inputs: dict[str, Any], target: Pat
     DataLostError
         The bytes of an input are gone.
     """
-    given: dict[str, Any] = {name: _given(session, value) for name, value in inputs.items()}
+    given: dict[str, Any] = {name: as_given(session, value) for name, value in inputs.items()}
     for name in ("instrument", "chip", "filter"):
-        given[name] = _given(session, getattr(node.keys, name))
+        given[name] = as_given(session, getattr(node.keys, name))
     previous = select(node.cls, node.keys)
     before = None if previous is None else _plain_values(previous)
     return WorkOrder(
@@ -68,11 +69,12 @@ def work_order(session: Session, node: Node, inputs: dict[str, Any], target: Pat
     )
 
 
-def _given(session: Session, value: Any) -> Any:
+def as_given(session: Session, value: Any) -> Any:
+    """An input, or a list of them, as recipes see it; None for None."""
     if value is None:
         return None
     if isinstance(value, list):
-        return [_given(session, v) for v in value]
+        return [as_given(session, v) for v in value]
     filename = getattr(value, "filename", "")
     return Given(_plain_values(value), session.archive.store.path(filename) if filename else None)
 
@@ -94,6 +96,9 @@ def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, m
         derivation_key=key,
         recipe_digest=recipe_digest(node.cls),
         parameters_given=" ".join(sorted(node.given)),
+        selection_grades=json.dumps(node.grades()),
+        selection_grade=weakest([*node.grades().values(), *_grades_of(inputs)]),
+        selection_policy=session.caller.policy,
         process_status=MADE | VERIFIED | COMPARED,
         quality_flags=sum(1 << raised[name].bit for name in made.flags),
         content_digest=made.content_digest,
@@ -107,17 +112,25 @@ def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, m
     if node.validity is not None:
         product.date_obs, product.compatibility = keys.instant, keys.compatibility
         product.timestamp_start, product.timestamp_end = node.validity
-    product.creation_date = session.archive.clock()
     _belong(session, product, inputs)
     if made.path is not None:
-        stored = session.archive.store.put(made.path, file_name(product))
+        stored = session.archive.store.put(made.path, file_name(product, session.archive.clock()))
         product.filename, product.file_size, product.file_sha256 = stored.filename, stored.size, stored.sha256
     return product
+
+
+def _grades_of(inputs: dict[str, Any]) -> list[str]:
+    """The grades that the inputs have brought along."""
+    found = (getattr(given, "selection_grade", None) for given in inputs.values())
+    return [grade for grade in found if grade]
 
 
 def _belong(session: Session, product: Any, inputs: dict[str, Any]) -> None:
     """The product is seen by nobody who may not see its inputs, and belongs to their project."""
     used = [v for given in inputs.values() for v in (given if isinstance(given, list) else [given]) if v]
+    if not used:
+        product._privileges = session.caller.level
+        return
     hidden_most = min(used, key=lambda u: u._privileges)
     product._privileges = min(session.caller.level, hidden_most._privileges)
     if len({u._project for u in used if u._privileges <= PROJECT}) > 1:
@@ -131,9 +144,9 @@ def _belong(session: Session, product: Any, inputs: dict[str, Any]) -> None:
             product.imstat._project = product._project
 
 
-def file_name(product: Any) -> str:
-    """``<class>-<instrument>-<chip>-<filter>-<MJD of creation>-<16 digits of the SHA-256>.fits``."""
-    mjd = f"{Time(product.creation_date, scale='utc').mjd:.7f}"
+def file_name(product: Any, made: datetime) -> str:
+    """``<class>-<instrument>-<chip>-<filter>-<MJD when it was made>-<16 digits of the SHA-256>.fits``."""
+    mjd = f"{Time(made, scale='utc').mjd:.7f}"
     named = [getattr(link, "name", "") for link in (product.instrument, product.chip, product.filter)]
     parts = [snake_case(type(product).__name__), *(n for n in named if n), mjd, "{digest}"]
     return "-".join(re.sub(r"[^A-Za-z0-9._+{}]", "", part) for part in parts) + ".fits"

@@ -19,7 +19,7 @@ class DomeFlatFrame(CalibrationTarget, BaseFlatFrame):
     needs_filter = True
 
     raw_dome_flat_frames = role("The raw dome flats that were combined", [RawDomeFlatFrame])
-    bias = role("The master bias that was subtracted", BiasFrame)
+    bias = role("The master bias that was subtracted", BiasFrame, shares=("OVERSCAN_CORRECTION",))
     hot_pixels = role("Map of hot pixels that were left out", HotPixelMap)
     level = persistent("Median level before normalisation", float, unit="adu", ucd="phot.count;stat.median")
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from datamodel.frames import BaseFrame
 from datamodel.persistent import persistent
 from processing.algorithms.hot_pixels import find_hot_pixels
@@ -27,6 +29,11 @@ class HotPixelMap(CalibrationTarget, BaseFrame):
         """Pixels of the bias that stand out of their surroundings."""
         found = find_hot_pixels(inputs.bias.image, sigma=parameters.THRESHOLD)
         return Product(image=found.mask, values={"count": int(found.count)})
+
+    @staticmethod
+    def nominal(chip: Any, shape: tuple[int, int]) -> Product:
+        """Every pixel is good."""
+        return Product(image=np.ones(shape, np.uint8), values={"count": 0})
 
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:

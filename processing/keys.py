@@ -1,6 +1,7 @@
 """What identifies a target: the chip, perhaps the filter, and an instant; or one raw exposure."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,8 @@ class Keys:
     compatibility
         What all raw frames that go into it have in common, such as binning and read-out: the text of a
         JSON object with sorted keys, as the raw frames have it; empty where nothing is asked for.
+    shared
+        Process parameters that must be as in what it is made for, by name: see `role.shares`.
     """
 
     instrument: Any
@@ -29,6 +32,7 @@ class Keys:
     instant: datetime
     raw: Any = None
     compatibility: str = ""
+    shared: tuple[tuple[str, Any], ...] = ()
 
     def for_class(self, cls: Any) -> "Keys":
         """The keys as far as `cls` has them."""
@@ -37,6 +41,10 @@ class Keys:
             filter=self.filter if cls.needs_filter or cls.of_exposure else None,
             raw=self.raw if cls.of_exposure else None,
         )
+
+    def sharing(self, names: Iterable[str], values: Mapping[str, Any]) -> "Keys":
+        """The same keys for a dependency that must have some process parameters in common."""
+        return replace(self, shared=tuple((name, values[name]) for name in sorted(names)))
 
     def at(self, instant: datetime) -> "Keys":
         """The same keys at another instant."""

@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from datamodel import regions, sky
-from datamodel.archive import event
 from datamodel.attributes import all_classes, class_named
 from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller
 from datamodel.dialect import insert_absent
 from datamodel.frames import RawFrame, RawScienceFrame
+from datamodel.history import event
 from datamodel.objects import DBObject
 from datamodel.observations import cover, edges, listing_state, observation
 from datamodel.schema import table_of
@@ -83,7 +83,7 @@ def _affected(session: Session, last: int, newest: int) -> list[Any]:
     for each in happened:
         frame = touched.get(each.object_id)
         if frame is not None and not isinstance(frame, RawScienceFrame) and not _is_of_exposure(frame):
-            kind = "changed" if isinstance(frame, RawFrame) else each.kind
+            kind = "made" if each.kind == "made" and not isinstance(frame, RawFrame) else "changed"
             spans[kind][frame.instrument.name, frame.chip.object_id] += _instants(frame, each)
     found.update(_near(session, spans["changed"]))
     found.update(_incomplete(session, _near(session, spans["made"])))
@@ -115,7 +115,7 @@ def _instants(frame: Any, happened: Any) -> list[datetime]:
     if isinstance(frame, RawFrame):
         return [frame.DATE_OBS]
     was = happened.old if happened.attribute in ("timestamp_start", "timestamp_end") else None
-    before = [datetime.fromisoformat(was)] if was not in (None, str(None)) else []
+    before = [datetime.fromisoformat(was)] if was is not None else []
     return [t for t in (frame.timestamp_start, frame.timestamp_end, *before) if t is not None]
 
 

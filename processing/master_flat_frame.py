@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from datamodel.frames import BaseFlatFrame
 from processing.algorithms.flats import master_flat
 from processing.cold_pixel_map import ColdPixelMap
@@ -33,6 +35,11 @@ class MasterFlatFrame(CalibrationTarget, BaseFlatFrame):
         dome, twilight = (f.image if f is not None else None for f in (inputs.dome, inputs.twilight))
         flat = master_flat(dome, twilight, mask=together(inputs.cold_pixels), box=parameters.SMOOTHING_BOX)
         return Product(image=flat.image)
+
+    @staticmethod
+    def nominal(chip: Any, shape: tuple[int, int]) -> Product:
+        """All pixels respond alike."""
+        return Product(image=np.ones(shape, np.float32))
 
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:

@@ -37,11 +37,11 @@ class ReadNoise(CalibrationTarget, BaseFrame):
         """Measure on the difference of two frames; a single frame or a constant pair gives the nominal value."""
         frames = inputs.raw_bias_frames
         if len(frames) < 2:
-            return _nominal(inputs, float(frames[0].image.mean()))
+            return _nominal(inputs.chip, float(frames[0].image.mean()))
         pair = (frames[0].image, frames[1].image)
         found = estimate_read_noise(*pair, sigma=parameters.REJECTION_THRESHOLD)
         if found.read_noise_adu == 0:
-            return _nominal(inputs, found.bias_level_adu)
+            return _nominal(inputs.chip, found.bias_level_adu)
         return Product(
             values={
                 "read_noise": found.read_noise_adu,
@@ -50,6 +50,11 @@ class ReadNoise(CalibrationTarget, BaseFrame):
                 "grade": MEASURED,
             }
         )
+
+    @staticmethod
+    def nominal(chip: Any, shape: tuple[int, int]) -> Product:
+        """What the instrument file says of the chip."""
+        return _nominal(chip, 0.0)
 
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
@@ -67,9 +72,9 @@ class ReadNoise(CalibrationTarget, BaseFrame):
         )
 
 
-def _nominal(inputs: Any, level: float) -> Product:
+def _nominal(chip: Any, level: float) -> Product:
     values = {
-        "read_noise": inputs.chip.read_noise,
+        "read_noise": chip.read_noise,
         "read_noise_error": None,
         "bias_level": level,
         "grade": NOMINAL,

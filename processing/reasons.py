@@ -9,6 +9,14 @@ from datamodel.state import Restricted
 from processing.declarations import flag_names, parameters
 from processing.selection import usable
 
+NOMINAL_RECIPE = "nominal"
+"""In place of the digest of a recipe: the product is what one would expect, and nothing was measured."""
+
+
+def is_nominal(product: Any) -> bool:
+    """Whether nothing was measured for a product."""
+    return bool(product.recipe_digest == NOMINAL_RECIPE)
+
 
 @dataclass(frozen=True)
 class Reason:

@@ -23,7 +23,7 @@ class ReducedScienceFrame(ProcessTarget, BaseFrame):
     of_exposure = True
 
     raw = role("The exposure", RawScienceFrame)
-    bias = role("The master bias that was subtracted", BiasFrame)
+    bias = role("The master bias that was subtracted", BiasFrame, shares=("OVERSCAN_CORRECTION",))
     hot_pixels = role("Map of hot pixels that were filled in", HotPixelMap)
     cold_pixels = role("Map of cold pixels that were filled in", ColdPixelMap, planned=IF_INPUTS_EXIST)
     flat = role("The master flat it was divided by", MasterFlatFrame)

@@ -1,27 +1,115 @@
-"""Which stored object is the best for given keys at a given instant."""
+"""Which stored object is the best for given keys at a given instant, and how was it chosen?"""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
+from datamodel.context import NEAREST_SCOPE
+from datamodel.favourites import favourites
 from datamodel.frames import RawFrame
 from datamodel.query import Query
+from datamodel.session import current
 from datamodel.state import Restricted
-from processing.declarations import roles
+from processing.declarations import parameters, roles
 from processing.keys import Keys
+
+FOREVER = timedelta(days=3650)
+"""What is valid for so long, or longer, was not made for any night in it."""
+
+EXACT, ECLIPSING, FAVOURITE, FALLBACK = "exact", "eclipsing", "favourite", "fallback-forever"
+GRADES = {
+    EXACT: "the only one there is",
+    ECLIPSING: "the newest, which eclipses others",
+    FAVOURITE: "pinned by the project",
+    FALLBACK: "valid for ever, in want of one of its time",
+}
+"""How a calibration was chosen; what follows is trusted less."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best stored object, and how it was chosen.
+
+    Attributes
+    ----------
+    winner
+        The object.
+    grade
+        One of `GRADES`.
+    eclipsed
+        How many others are valid at the instant as well.
+    """
+
+    winner: Any
+    grade: str
+    eclipsed: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.grade} {self.eclipsed} older" if self.grade == ECLIPSING else self.grade
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What may be chosen.
+
+    Attributes
+    ----------
+    allow_forever
+        Whether what is valid for ever will do, and what was made from such.
+    only_good
+        Whether the system must not have found fault with it; that a person has is never passed over.
+    """
+
+    allow_forever: bool = True
+    only_good: bool = True
+
+
+def weakest(grades: Iterable[str]) -> str:
+    """The one of some grades that is trusted least; `EXACT` where there are none."""
+    ranks = list(GRADES)
+    return max(grades, key=ranks.index, default=EXACT)
+
+
+def is_forever(candidate: Any) -> bool:
+    """Whether it is valid for so long that it was not made for any night in it."""
+    if type(candidate).of_exposure or candidate.timestamp_start is None or candidate.timestamp_end is None:
+        return False
+    return bool(candidate.timestamp_end - candidate.timestamp_start >= FOREVER)
+
+
+def rests_on_forever(candidate: Any) -> bool:
+    """Whether it, or anything that it was made from, is valid for ever."""
+    return candidate.selection_grade == FALLBACK or is_forever(candidate)
+
+
+def of_keys(cls: Any, keys: Keys) -> Query:
+    """Every visible object of the class with these keys, usable or not, valid whenever it is."""
+    if cls.of_exposure:
+        query: Query = cls.raw == keys.raw
+    else:
+        query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip)
+        if cls.needs_filter:
+            query &= cls.filter == keys.filter
+        query &= cls.compatibility == keys.compatibility
+    for name, value in keys.shared:
+        if name in parameters(cls):
+            query &= getattr(cls, name) == value
+    return query
 
 
 def candidates(cls: Any, keys: Keys) -> Query:
     """Every visible object of the class with these keys whose validity covers the instant, usable or not."""
-    if cls.of_exposure:
-        of_raw: Query = cls.raw == keys.raw
-        return of_raw
-    query: Query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip)
-    if cls.needs_filter:
-        query &= cls.filter == keys.filter
-    query &= cls.compatibility == keys.compatibility
-    query &= (cls.timestamp_start <= keys.instant) & (cls.timestamp_end > keys.instant)
+    query = of_keys(cls, keys)
+    if not cls.of_exposure:
+        query &= (cls.timestamp_start <= keys.instant) & (cls.timestamp_end > keys.instant)
     return query
+
+
+def only_usable(cls: Any, query: Query, demands: Demands = Demands()) -> Query:
+    """Those among them that may be chosen, as far as judgements go."""
+    query &= cls.is_valid > 0
+    return query & (cls.quality_flags == 0) if demands.only_good else query
 
 
 def usable(candidate: Any) -> bool:
@@ -31,20 +119,43 @@ def usable(candidate: Any) -> bool:
     return bool(candidate.is_valid > 0 and candidate.quality_flags == 0)
 
 
-def rank(candidate: Any) -> tuple[Any, ...]:
-    """The largest wins: the newest eclipses the older."""
-    return (candidate.creation_date, candidate.object_id)
+class Rank:
+    """How candidates compare for the caller: the largest wins, as `datamodel.compile.best` orders them."""
+
+    def __init__(self) -> None:
+        session = current()
+        self._nearest = session.caller.policy == NEAREST_SCOPE
+        with session.connection() as connection:
+            self.favourites = favourites(connection, session.caller)
+
+    def __call__(self, candidate: Any) -> tuple[Any, ...]:
+        """Something that can be compared."""
+        scope = -candidate._privileges if self._nearest else 0
+        pinned = candidate.object_id in self.favourites
+        return (pinned, scope, candidate.creation_date, candidate.object_id)
 
 
-def best_of(found: Iterable[Any]) -> Any | None:
-    """The winner among candidates, or None."""
-    return max(filter(usable, found), key=rank, default=None)
+def choose(cls: Any, keys: Keys, demands: Demands = Demands()) -> Choice | None:
+    """The best object for these keys and how it was chosen, or None; looks, never makes."""
+    query = only_usable(cls, candidates(cls, keys), demands)
+    found, count = current().ranked(cls, query.condition, 1 if demands.allow_forever else None)
+    if not demands.allow_forever:
+        found = [(each, pinned) for each, pinned in found if not rests_on_forever(each)]
+        count = len(found)
+    return Choice(found[0][0], grade(*found[0], count), count - 1) if found else None
 
 
-def select(cls: Any, keys: Keys) -> Any | None:
+def grade(winner: Any, pinned: bool, count: int) -> str:
+    """How one was chosen among so many."""
+    if is_forever(winner):
+        return FALLBACK
+    return FAVOURITE if pinned else ECLIPSING if count > 1 else EXACT
+
+
+def select(cls: Any, keys: Keys, demands: Demands = Demands()) -> Any | None:
     """The best object for these keys, or None; looks, never makes."""
-    query = candidates(cls, keys) & (cls.is_valid > 0) & (cls.quality_flags == 0)
-    return next(iter(query.order_by("-creation_date", "-object_id").limit(1)), None)
+    choice = choose(cls, keys, demands)
+    return None if choice is None else choice.winner
 
 
 def raw_frames(cls: Any, keys: Keys, start: Any, end: Any) -> list[Any]:
@@ -59,10 +170,10 @@ def raw_frames(cls: Any, keys: Keys, start: Any, end: Any) -> list[Any]:
 def with_compatibility(cls: Any, keys: Keys) -> Keys:
     """The keys of a calibration that a person asked for, with what its raw frames have in common.
 
-    Nobody writes that by hand: it is that of the raw frame nearest to the instant, among the valid ones
-    of the kinds that the class is made from, directly or not.
+    Where nobody said, it is that of the raw frame nearest to the instant, among the valid ones of the kinds that
+    the class is made from, directly or not.
     """
-    if keys.raw is not None:
+    if keys.raw is not None or keys.compatibility:
         return keys
     near = [raw for kind in raw_classes(cls) for raw in _neighbours(kind, keys)]
     nearest = min(near, key=lambda r: (abs(r.DATE_OBS - keys.instant), r.object_id), default=None)

@@ -6,17 +6,21 @@ date, else makes it, and first whatever it needs.
 
 from typing import Any
 
+from datamodel import pinning
+from datamodel.context import NEWEST
+from datamodel.errors import NotFoundError
 from datamodel.persistent import persistent
 from datamodel.session import current
-from processing.asking import ask
+from processing.asking import ask, keys_of_group, looking
 from processing.claims import Progress
 from processing.execute import Execution, workers_of
 from processing.keys import Keys, keys_of_raw
 from processing.listing import refresh
 from processing.plan import Node, Planner
 from processing.reasons import Reason
-from processing.selection import select, with_compatibility
+from processing.selection import EXACT, Choice, Demands, choose, with_compatibility
 from processing.site import instruments_of
+from processing.timeline import Timeline, timeline
 from processing.work import Product
 
 
@@ -36,6 +40,14 @@ class ProcessTarget:
     derivation_key = persistent("Digest of all it was derived from", str, indexed=True)
     recipe_digest = persistent("Digest of the code that made it", str)
     parameters_given = persistent("Parameters that were set on purpose, separated by spaces", str, "")
+    selection_grades = persistent("How each input was chosen, as a JSON object by role", str, "")
+    selection_grade = persistent(
+        "How the least trusted of all that it was made from was chosen: exact, eclipsing, favourite or "
+        "fallback-forever",
+        str,
+        EXACT,
+    )
+    selection_policy = persistent("The policy by which its inputs were chosen", str, NEWEST)
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -71,40 +83,76 @@ class ProcessTarget:
             Told of each step.
         **keys
             ``date`` (a night ``'2003-02-14'`` or an instant), ``chip``, ``instrument`` (taken from a unique
-            chip name), ``filter``, or ``raw`` (an exposure); process parameters by name.
+            chip name), ``filter``, or ``raw`` (an exposure); ``compatibility`` (what its raw frames have in common,
+            such as ``{'binning': '2x2'}``); process parameters by name; and the options of choosing: ``as_of`` (the
+            best as it was at that instant; then nothing is made), ``policy`` (one of
+            `datamodel.context.POLICIES`), ``allow_forever=False`` (no calibration that is valid for ever).
 
         Raises
         ------
         UsageError
             A key is unknown, missing or ambiguous; the message lists the candidates.
+        NotFoundError
+            There was none at the instant that was asked for.
         MissingInputError
             It cannot be made: raw frames are lacking.
         RecipeError
             A recipe refused its inputs.
         """
-        session = current()
-        execution = Execution(session, workers_of(session), progress)
-        product = execution.run(cls.plan(**keys))
-        if execution.made:
-            refresh(session)
-        return product
+        with looking(keys) as (rest, demands):
+            session = current()
+            if session.caller.as_of is not None:
+                return cls._as_it_was(rest, demands)
+            execution = Execution(session, workers_of(session), progress)
+            product = execution.run(cls._planned(rest, demands))
+            if execution.made:
+                refresh(session)
+            return product
+
+    @classmethod
+    def _as_it_was(cls, given: dict[str, Any], demands: Demands) -> Any:
+        """What was best at the instant from which the caller looks back."""
+        asked, _ = ask(cls, given)
+        asked = with_compatibility(cls, asked).for_class(cls)
+        choice = choose(cls, asked, demands)
+        if choice is None:
+            instant = current().caller.as_of
+            assert instant is not None
+            raise NotFoundError(f"as of {instant.isoformat()} there was no {cls.__name__} of {asked}")
+        return choice.winner
 
     @classmethod
     def exist(cls, **keys: Any) -> bool:
         """Whether there is a usable object for these keys."""
-        return cls.select(**keys) is not None
+        return cls.choose(**keys) is not None
 
     @classmethod
     def select(cls, **keys: Any) -> Any:
         """The best stored object for these keys, or None; never makes one."""
-        asked, _ = ask(cls, keys)
-        return select(cls, with_compatibility(cls, asked).for_class(cls))
+        choice = cls.choose(**keys)
+        return None if choice is None else choice.winner
+
+    @classmethod
+    def choose(cls, **keys: Any) -> Choice | None:
+        """The best stored object for these keys with how it was chosen, or None; never makes one.
+
+        The keys and options are those of `get`; with ``only_good=False`` one that the system found fault with
+        will do.
+        """
+        with looking(keys) as (rest, demands):
+            asked, _ = ask(cls, rest)
+            return choose(cls, with_compatibility(cls, asked).for_class(cls), demands)
 
     @classmethod
     def plan(cls, **keys: Any) -> Node:
         """What `get` would do, as a tree with statuses and reasons."""
-        asked, overrides = ask(cls, keys)
-        planner = Planner(instruments_of(current().archive), overrides)
+        with looking(keys) as (rest, demands):
+            return cls._planned(rest, demands)
+
+    @classmethod
+    def _planned(cls, given: dict[str, Any], demands: Demands) -> Node:
+        asked, overrides = ask(cls, given)
+        planner = Planner(instruments_of(current().archive), overrides, demands)
         return planner.node(cls, with_compatibility(cls, asked))
 
     def why(self) -> tuple[Reason, ...]:
@@ -117,8 +165,9 @@ class ProcessTarget:
 
     def status(self) -> str:
         """``ok``, ``outdated`` or ``eclipsed`` (a newer one is used in its place)."""
-        best = select(type(self), self.own_keys().for_class(type(self)))
-        return self._node().status if best is None or best is self else "eclipsed"
+        choice = choose(type(self), self.own_keys().for_class(type(self)))
+        is_best = choice is None or choice.winner is self
+        return self._node().status if is_best else "eclipsed"
 
     def _node(self) -> Node:
         planner = Planner(instruments_of(current().archive))
@@ -145,3 +194,29 @@ class CalibrationTarget(ProcessTarget):
     timestamp_end = persistent(
         "End of its validity, not included (UTC)", "TIMESTAMP", ucd="time.end", indexed=True, mutable=True
     )
+
+    @classmethod
+    def timeline(cls, **keys: Any) -> Timeline:
+        """When which of the stored ones is used: the eclipsing of all that have these keys.
+
+        Parameters
+        ----------
+        **keys
+            Those of `get` without ``date``, and its options; process parameters by name narrow to those made with
+            them. ``compatibility`` is needed where there are calibrations of several.
+
+        Raises
+        ------
+        UsageError
+            A key is unknown, missing or ambiguous; the message lists the candidates.
+        """
+        with looking(keys) as (rest, demands):
+            return timeline(cls, keys_of_group(cls, rest), demands)
+
+    def pin(self) -> None:
+        """Have the current project prefer it to all others, until `unpin`; recorded with who and when."""
+        pinning.pin(current(), self)
+
+    def unpin(self) -> None:
+        """End the preference of the current project."""
+        pinning.unpin(current(), self)

@@ -20,7 +20,7 @@ class TwilightFlatFrame(CalibrationTarget, BaseFlatFrame):
     needs_filter = True
 
     raw_twilight_flat_frames = role("The raw twilight flats that were combined", [RawTwilightFlatFrame])
-    bias = role("The master bias that was subtracted", BiasFrame)
+    bias = role("The master bias that was subtracted", BiasFrame, shares=("OVERSCAN_CORRECTION",))
     hot_pixels = role("Map of hot pixels that were left out", HotPixelMap)
     cold_pixels = role("Map of cold pixels that were left out", ColdPixelMap, planned=IF_INPUTS_EXIST)
     level = persistent("Median level before normalisation", float, unit="adu", ucd="phot.count;stat.median")

@@ -143,8 +143,12 @@ def work(order: WorkOrder) -> Made:
         The recipe refused its inputs; the message says why.
     """
     cls = getattr(import_module(order.module), order.class_name)
+    return finished(order, cls, cls.make(order.inputs, Parameters(order.parameters)))
+
+
+def finished(order: WorkOrder, cls: Any, product: Product) -> Made:
+    """Judge what a recipe has made, and write it aside."""
     parameters = Parameters(order.parameters)
-    product: Product = cls.make(order.inputs, parameters)
     if product.image is not None and product.statistics is None:
         product.statistics = image_statistics(product.image)
     statistics = _plain_statistics(product.statistics)

@@ -25,11 +25,14 @@ pytestmark = [
 ]
 
 
-def test_the_window_shows_tables_columns_and_functions_and_gets_rows(served: Any, tmp_path: Path) -> None:
-    asked = ["--tap", served.tap, "--table", "hipparcos.main"]
+OBSCORE = "ivo://ivoa.net/std/ObsCore#core-1.1"
+
+
+def drive(service: str, folder: Path) -> str:
+    """Have TOPCAT's window of TAP show a service and a table of it; what the script read in the window."""
     run = subprocess.run(
-        [sys.executable, str(SCRIPT), *asked],
-        env=os.environ | {"CLIENTS_OUT": str(tmp_path)},
+        [sys.executable, str(SCRIPT), "--tap", service, "--table", "hipparcos.main"],
+        env=os.environ | {"CLIENTS_OUT": str(folder)},
         capture_output=True,
         text=True,
         timeout=180,
@@ -37,10 +40,17 @@ def test_the_window_shows_tables_columns_and_functions_and_gets_rows(served: Any
     )
     said = run.stdout + run.stderr
     assert run.returncode == 0, said
+    return said
+
+
+def test_the_window_shows_tables_columns_and_functions_and_gets_rows(served: Any, tmp_path: Path) -> None:
+    said = drive(served.tap, tmp_path)
+    if OBSCORE not in said:  # the window was read before it had come to the data models
+        said = drive(served.tap, tmp_path)
     for table in ("gaia.bright", "ivoa.obscore", "archive.sources", "small.votable", "tap_schema.columns"):
         assert f"    {table}\n" in said
     assert "hip | int | null | true | Hipparcos number | meta.id;meta.main |" in said
-    assert "ivo://ivoa.net/std/ObsCore#core-1.1" in said
+    assert OBSCORE in said
     assert "AREA, BOX, CENTROID, CIRCLE, CONTAINS" in said
     functions = re.sub(r"\s+", " ", said.partition("User-Defined Functions:")[2])
     assert "ivo_healpix_index(hpxOrder INTEGER," in functions, (

@@ -12,12 +12,13 @@ import pytest
 import sqlalchemy as sa
 
 from datamodel import crash
-from datamodel.archive import Archive, event, project
+from datamodel.archive import Archive, project
 from datamodel.commit import COMMITTED, ROWS_WRITTEN, commit
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
 from datamodel.dataobject import DataObject
 from datamodel.errors import ForbiddenError, UsageError
+from datamodel.history import event
 from datamodel.objects import DBObject
 from datamodel.persistent import persistent
 from datamodel.session import Session

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from datamodel.archive import Archive, event
+from datamodel.archive import Archive
 from datamodel.errors import UsageError
 from datamodel.frames import RawBiasFrame, RawScienceFrame
+from datamodel.history import event
 from datamodel.observations import listing_state, observation
 from datamodel.session import Session
 from processing import listing

@@ -270,6 +270,21 @@ def test_a_parameter_that_was_set_on_purpose_stands_when_the_product_is_made_aga
     assert again.uptodate()
 
 
+def test_an_input_agrees_with_what_it_is_made_for_in_the_parameters_they_share(session: Session) -> None:
+    raw = (RawScienceFrame.chip == "A5382")[0]
+    plan = ReducedScienceFrame.plan(raw=raw, OVERSCAN_CORRECTION=6)
+    flat = plan.inputs["flat"].inputs["dome"]
+    assert plan.inputs["bias"].parameters["OVERSCAN_CORRECTION"] == 6
+    assert flat.inputs["bias"].parameters["OVERSCAN_CORRECTION"] == 0
+    bias = BiasFrame.get(**NIGHT)
+    assert ReducedScienceFrame.plan(raw=raw).inputs["bias"].existing is bias
+    assert ReducedScienceFrame.plan(raw=raw, OVERSCAN_CORRECTION=6).inputs["bias"].existing is None
+    with pytest.raises(
+        UsageError, match=r"BiasFrame\.OVERSCAN_CORRECTION is 0, but what is made from it has"
+    ):
+        ReducedScienceFrame.plan(raw=raw, **{"OVERSCAN_CORRECTION": 6, "BiasFrame.OVERSCAN_CORRECTION": 0})
+
+
 def test_an_interrupted_get_gives_its_claims_up(session: Session) -> None:
     def interrupt(_doing: str, _done: int, _total: int) -> None:
         raise KeyboardInterrupt

@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from datamodel.context import EVERY_PROJECT, LEVELS, Caller
 from datamodel.errors import ArchiveError, UsageError
 from datamodel.persistent import oidtype, persistent
 from datamodel.session import Session
+from processing.asking import instant as as_instant
 from processing.opening import session_of
 from vo_server.awe_rewriting import FUNCTIONS, Rewriting, rewritten
 from vo_server.awe_telling import tell_me_everything
@@ -67,13 +69,26 @@ class Context:
             raise UsageError(f"privileges are {level!r}, expected one of {', '.join(map(str, LEVELS))}")
         self._session.caller = self.caller.at(level=level)
 
+    def as_of(self, instant: Any) -> None:
+        """See the archive as it was at an instant, such as ``'2010-10-11'`` (UTC); None for as it is.
+
+        Raises
+        ------
+        UsageError
+            It is no instant, or has not come yet.
+        """
+        seen = None if instant is None else as_instant(instant, "as_of")
+        self._session.caller = replace(self.caller, as_of=seen)
+
     def get_current_project(self) -> str:
         """The name of the current project."""
         return self.caller.project
 
     def __repr__(self) -> str:
         level = f"{self.caller.level} ({LEVELS[self.caller.level]})"
-        return f"- username : {self.caller.user}\n- project : {self.caller.project}\n- current privileges : {level}"
+        past = f"\n- as of : {self.caller.as_of.isoformat(sep=' ')}" if self.caller.as_of else ""
+        who = f"- username : {self.caller.user}\n- project : {self.caller.project}"
+        return f"{who}\n- current privileges : {level}{past}"
 
 
 def namespace(session: Session) -> dict[str, Any]:

@@ -12,9 +12,14 @@ from tqdm import tqdm
 
 from datamodel.attributes import class_named
 from datamodel.config import Config, read_config
+from datamodel.context import POLICIES
 from datamodel.errors import ArchiveError, UsageError, nearest
+from datamodel.objects import DBObject
+from processing.asking import KEYS, OPTIONS, instant
+from processing.bootstrap import bootstrap
 from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.ingest import find_files, ingest
+from processing.listing import refresh
 from processing.opening import open_archive, session_of
 from processing.plan import Node
 from vo_server.begun import require_archive
@@ -74,6 +79,17 @@ def parser() -> argparse.ArgumentParser:
     _add_keys(add("get", _get, "Give the best object of a class for some keys; make it if need be."))
     _add_keys(add("why", _why, "Say why the best object must be made again."))
     _add_keys(add("plan", _plan, "Show what get would do, as a tree."))
+    _add_keys(add("timeline", _timeline, "Show which calibration of some keys is used when."), dated=False)
+    pinning = add(
+        "favourite", _favourite, "Have the project prefer a calibration to all others, or cease to."
+    )
+    pinning.add_argument("object_id", metavar="OBJECT_ID", help="the calibration")
+    pinning.add_argument("--unset", action="store_true", help="end the preference")
+    nominal = add("bootstrap", _bootstrap, "Make nominal calibrations, valid for ever, where there are none.")
+    nominal.add_argument("instrument", metavar="INSTRUMENT", help="name of the instrument")
+    nominal.add_argument("--from", dest="start", default="1990-01-01", help="first day of their validity")
+    nominal.add_argument("--until", default="2050-01-01", help="day on which it ends")
+    _add_json(nominal)
     status = add("status", _status, "Show what the archive holds, or the status of one target.")
     _add_keys(status, needs_class=False)
     return top
@@ -88,15 +104,30 @@ def _add_json(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="print JSON for scripts")
 
 
-def _add_keys(command: argparse.ArgumentParser, needs_class: bool = True) -> None:
+def _add_keys(command: argparse.ArgumentParser, needs_class: bool = True, dated: bool = True) -> None:
     command.add_argument(
         "cls", metavar="CLASS", nargs=None if needs_class else "?", help="class, e.g. HotPixelMap"
     )
     command.add_argument("--instrument", help="name of the instrument; taken from a unique chip name")
     command.add_argument("--chip", help="name of the chip")
     command.add_argument("--filter", help="name of the filter or its band")
-    command.add_argument("--date", help="night (2003-02-14) or instant (2003-02-14T23:10:00, UTC)")
-    command.add_argument("--raw", help="object_id of the exposure, for what belongs to one")
+    if dated:
+        command.add_argument("--date", help="night (2003-02-14) or instant (2003-02-14T23:10:00, UTC)")
+        command.add_argument("--raw", help="object_id of the exposure, for what belongs to one")
+    command.add_argument(
+        "--compatibility",
+        metavar="JSON",
+        help="what its raw frames have in common; else that of the nearest ones",
+    )
+    command.add_argument("--as-of", metavar="INSTANT", help="as it was then (UTC); nothing is made")
+    command.add_argument("--policy", help=f"how the best is chosen: {', '.join(POLICIES)}")
+    command.add_argument(
+        "--no-forever",
+        dest="allow_forever",
+        action="store_const",
+        const=False,
+        help="no calibration valid for ever",
+    )
     command.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="process parameter; may be repeated"
     )
@@ -107,9 +138,8 @@ def _asked(parsed: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
     names = [c.__name__ for c in TARGET_CLASSES]
     if parsed.cls not in names:
         raise UsageError(f"there is no target class '{parsed.cls}'{nearest(parsed.cls, names)}")
-    keys = {
-        k: getattr(parsed, k) for k in ("instrument", "chip", "filter", "date", "raw") if getattr(parsed, k)
-    }
+    given = {name: getattr(parsed, name, None) for name in (*KEYS, *OPTIONS)}
+    keys = {name: value for name, value in given.items() if value not in (None, "")}
     for setting in parsed.set:
         name, equals, value = setting.partition("=")
         if not equals:
@@ -193,6 +223,39 @@ def _why(config: Config, parsed: argparse.Namespace) -> int:
 
 def _plan(config: Config, parsed: argparse.Namespace) -> int:
     return _node(config, parsed, Node.tree)
+
+
+def _timeline(config: Config, parsed: argparse.Namespace) -> int:
+    cls, keys = _asked(parsed)
+    require_archive(config)
+    with session_of(config):
+        if cls.of_exposure:
+            raise UsageError(f"{cls.__name__} belongs to one exposure: it has no timeline")
+        found = cls.timeline(**keys)
+        print(json.dumps([segment.as_json() for segment in found]) if parsed.json else found)
+    return 0
+
+
+def _favourite(config: Config, parsed: argparse.Namespace) -> int:
+    require_archive(config)
+    with session_of(config) as session:
+        found = session.load(DBObject, parsed.object_id)
+        if not hasattr(found, "pin"):
+            raise UsageError(f"{found!r} is no calibration: it cannot be a favourite")
+        (found.unpin if parsed.unset else found.pin)()
+        print(f"{found!r} is {'no' if parsed.unset else 'a'} favourite of project '{session.caller.project}'")
+    return 0
+
+
+def _bootstrap(config: Config, parsed: argparse.Namespace) -> int:
+    require_archive(config)
+    start, end = instant(parsed.start, "--from"), instant(parsed.until, "--until")
+    with session_of(config) as session:
+        for made in bootstrap(session, parsed.instrument, start, end):
+            answer = {"class": type(made).__name__, "object_id": made.object_id, "chip": made.chip.name}
+            print(json.dumps(answer) if parsed.json else "  ".join(answer.values()), flush=True)
+        refresh(session)
+    return 0
 
 
 def _status(config: Config, parsed: argparse.Namespace) -> int:
