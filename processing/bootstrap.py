@@ -17,7 +17,7 @@ from processing.classes import TARGET_CLASSES
 from processing.declarations import parameters, roles
 from processing.derivation import as_given, derivation_key, new_object, work_order
 from processing.keys import Keys
-from processing.plan import Node
+from processing.node import Node
 from processing.raw_pixels import raw_pixels
 from processing.reasons import NOMINAL_RECIPE
 from processing.selection import FOREVER, of_keys, only_usable

@@ -105,6 +105,12 @@ class Claim:
             return bool(own.execute(mine).rowcount)
 
 
+def is_claimed(connection: sa.Connection, now: datetime, keys: list[str]) -> set[str]:
+    """Those of some keys whose product is being made."""
+    rows = connection.execute(sa.select(claim).where(claim.c.derivation_key.in_(keys))).mappings()
+    return {row["derivation_key"] for row in rows if _holds(row, now)}
+
+
 def _holds(held: Any, now: datetime) -> bool:
     return held is not None and held["expires"] > now and _alive(held)
 

@@ -8,10 +8,12 @@ from datamodel.frames import (
     RawScienceFrame,
     RawTwilightFlatFrame,
 )
+from processing.activity import failure
 from processing.bias_frame import BiasFrame
 from processing.claims import claim
 from processing.cold_pixel_map import ColdPixelMap
 from processing.cosmic_map import CosmicMap
+from processing.defaults import default_value
 from processing.dome_flat_frame import DomeFlatFrame
 from processing.hot_pixel_map import HotPixelMap
 from processing.master_flat_frame import MasterFlatFrame
@@ -19,6 +21,7 @@ from processing.read_noise import ReadNoise
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
 from processing.twilight_flat_frame import TwilightFlatFrame
+from processing.waivers import waiver
 from processing.weight_frame import WeightFrame
 
 RAW_CLASSES = (RawBiasFrame, RawDarkFrame, RawDomeFlatFrame, RawTwilightFlatFrame, RawScienceFrame)
@@ -42,6 +45,9 @@ LISTED_CLASSES = (ReducedScienceFrame, SourceList)
 
 TABLES = [
     claim,
+    failure,
+    waiver,
+    default_value,
     jobs.job,
     making.making,
     observations.cover,

@@ -14,10 +14,10 @@ from datamodel.context import MYDB, PROJECT, SERVICE_ACCOUNT
 from datamodel.observatory import Imstat
 from datamodel.session import Session
 from processing.declarations import flags, parameters
-from processing.plan import Node
+from processing.node import Node
 from processing.recipe import recipe_digest
 from processing.selection import select, weakest
-from processing.work import Given, Inputs, Made, WorkOrder
+from processing.work import Given, Inputs, Made, Parameters, WorkOrder
 
 MADE, VERIFIED, COMPARED = 1, 2, 4
 CHIP_FACTS = ("gain", "read_noise", "saturation", "trim_section", "overscan_section")
@@ -95,10 +95,6 @@ def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, m
         chip=keys.chip,
         derivation_key=key,
         recipe_digest=recipe_digest(node.cls),
-        parameters_given=" ".join(sorted(node.given)),
-        selection_grades=json.dumps(node.grades()),
-        selection_grade=weakest([*node.grades().values(), *_grades_of(inputs)]),
-        selection_policy=session.caller.policy,
         process_status=MADE | VERIFIED | COMPARED,
         quality_flags=sum(1 << raised[name].bit for name in made.flags),
         content_digest=made.content_digest,
@@ -106,6 +102,7 @@ def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, m
         **node.parameters,
         **made.values,
     )
+    _tell_choices(session, node, inputs, product)
     product.filter = keys.filter if node.cls.needs_filter or node.cls.of_exposure else None
     if made.statistics is not None:
         product.imstat = Imstat(**made.statistics)
@@ -117,6 +114,40 @@ def new_object(session: Session, node: Node, inputs: dict[str, Any], key: str, m
         stored = session.archive.store.put(made.path, file_name(product, session.archive.clock()))
         product.filename, product.file_size, product.file_sha256 = stored.filename, stored.size, stored.sha256
     return product
+
+
+def recalled(session: Session, node: Node, inputs: dict[str, Any], before: Any) -> Any:
+    """A new object with the content of a product that was derived alike, judged by the limits of a node."""
+    cls = node.cls
+    limits = parameters(cls, "qc")
+    seen = _plain_values(before)
+    previous = select(cls, node.keys)
+    given = Parameters({name: node.parameters[name] for name in parameters(cls)})
+    raised = cls.verify(seen, given) | cls.compare(seen, _plain_values(previous) if previous else None, given)
+    product = cls()
+    for attribute in cls.__attributes__.values():
+        if attribute.kind != "system" and attribute.name not in limits:
+            setattr(product, attribute.name, getattr(before, attribute.name))
+    for name, value in inputs.items():
+        setattr(product, name, value)
+    for name in limits:
+        setattr(product, name, node.parameters[name])
+    if getattr(before, "imstat", None) is not None:
+        product.imstat = Imstat(**{name: seen[name] for name in Imstat.__own__})
+    product.content_digest = before.content_digest
+    product.quality_flags = sum(1 << flags(cls)[name].bit for name in raised)
+    _tell_choices(session, node, inputs, product)
+    if node.validity is not None:
+        product.timestamp_start, product.timestamp_end = node.validity
+    _belong(session, product, inputs)
+    return product
+
+
+def _tell_choices(session: Session, node: Node, inputs: dict[str, Any], product: Any) -> None:
+    product.parameters_given = " ".join(sorted(node.given))
+    product.selection_grades = json.dumps(node.grades())
+    product.selection_grade = weakest([*node.grades().values(), *_grades_of(inputs)])
+    product.selection_policy = session.caller.policy
 
 
 def _grades_of(inputs: dict[str, Any]) -> list[str]:

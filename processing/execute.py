@@ -15,10 +15,11 @@ from typing import Any
 from datamodel import crash
 from datamodel.errors import ArchiveError, DataLostError, MissingInputError, RecipeError
 from datamodel.session import Session
+from processing.activity import forget_failure, remember_failure
 from processing.claims import Claim, ClaimLostError, Progress
 from processing.declarations import flag_names, parameters
-from processing.derivation import derivation_key, new_object, work_order
-from processing.plan import Node
+from processing.derivation import derivation_key, new_object, recalled, work_order
+from processing.node import Node
 from processing.selection import select, usable
 from processing.work import Made, WorkOrder
 from processing.workers import Workers
@@ -136,8 +137,44 @@ class Execution:
         if self._is_settled(node, key):
             claim.release()
             return True
-        self._submit(node, key, claim, inputs)
+        before = self._made_before(node, key)
+        if before is not None:
+            self._recall(node, before, claim, inputs)
+        else:
+            self._submit(node, key, claim, inputs)
         return True
+
+    def _made_before(self, node: Node, key: str) -> Any:
+        """A product that was derived alike: what making gives is known, and only to be judged anew."""
+        if not node.cls.recallable:
+            return None
+        same = (node.cls.derivation_key == key) & (node.cls.is_valid > 0)
+        there = (p for p in same.order_by("-creation_date") if not p.filename or p.is_on_dataserver())
+        return next(there, None)
+
+    def _recall(self, node: Node, before: Any, claim: Claim, inputs: dict[str, Any]) -> None:
+        """Keep again what was made before, judged by the limits of today."""
+        try:
+            product = recalled(self.session, node, inputs, before)
+            with self.session.transaction() as connection:
+                if not claim.release(connection):
+                    raise ClaimLostError(f"the right to make {_title(node)} was lost")
+                product.commit()
+        except ClaimLostError:
+            self._take_what_is_there(node, before.derivation_key)
+            return
+        except BaseException:
+            claim.release()
+            raise
+        log.info("recalled %s %s", _title(node), product.object_id)
+        self._settle_new(node, product)
+
+    def _settle_new(self, node: Node, product: Any) -> None:
+        self.made.append(product)
+        if product.quality_flags:
+            self._settle_judged(node, product, select(node.cls, node.keys))
+        else:
+            self.results[id(node)] = product
 
     def _is_settled(self, node: Node, key: str) -> bool:
         """Whether what making would give is there already, good or bad."""
@@ -159,7 +196,7 @@ class Execution:
         qc = parameters(node.cls, "qc")
         same_limits = all(getattr(best, name) == node.parameters[name] for name in qc)
         bytes_there = not best.filename or self.session.archive.store.has(best.filename)
-        return bool(best.derivation_key == key and (same_limits or not node.given & set(qc)) and bytes_there)
+        return bool(best.derivation_key == key and same_limits and bytes_there)
 
     def _judged_bad(self, node: Node, key: str) -> Any:
         """An identical product that a person or the system found fault with, under the same limits."""
@@ -209,7 +246,7 @@ class Execution:
             return
         except ValueError as error:
             job.claim.release()
-            self.failed[id(job.node)] = RecipeError(f"{_title(job.node)}: {error}")
+            self._fail(job, str(error))
             return
         except BaseException:
             job.claim.release()
@@ -217,12 +254,16 @@ class Execution:
         crash.reach(COMPUTED)
         self._keep(job, made)
 
+    def _fail(self, job: _Job, reason: str) -> None:
+        name, who = job.node.cls.__name__, self.session.caller.user
+        remember_failure(self.session.archive, job.key, name, who, reason)
+        self.failed[id(job.node)] = RecipeError(f"{_title(job.node)}: {reason}")
+
     def _again(self, job: _Job) -> None:
         """A worker was killed: the job is run again, a few times."""
         if job.tries >= TRIES:
             job.claim.release()
-            text = f"{_title(job.node)}: its process was killed {TRIES} times"
-            self.failed[id(job.node)] = RecipeError(text)
+            self._fail(job, f"its process was killed {TRIES} times")
             return
         log.warning("a worker was lost while making %s; trying again", _title(job.node))
         job.order.target.unlink(missing_ok=True)
@@ -239,6 +280,7 @@ class Execution:
                 if not job.claim.release(connection):
                     raise ClaimLostError(f"the right to make {_title(node)} was lost")
                 node.cls.keep(product, made.table, connection)
+                forget_failure(connection, job.key)
                 product.commit()
         except ClaimLostError:
             log.warning("%s took too long: somebody else has made it", _title(node))
@@ -247,12 +289,8 @@ class Execution:
         except BaseException:
             job.claim.release()
             raise
-        self.made.append(product)
         log.info("made %s %s", _title(node), product.object_id)
-        if product.quality_flags:
-            self._settle_judged(node, product, select(node.cls, node.keys))
-        else:
-            self.results[id(node)] = product
+        self._settle_new(node, product)
 
     def _take_what_is_there(self, node: Node, key: str) -> None:
         if not self._is_settled(node, key):

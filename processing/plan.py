@@ -1,155 +1,41 @@
 """What there is to do for a target: the target with its ideal inputs, depth first, each node once."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from datamodel.errors import UsageError, nearest
 from datamodel.frames import RawFrame
+from datamodel.session import current
+from processing import defaults, waivers
 from processing import reasons as why
 from processing.declarations import ALWAYS, IF_ASKED, parameters, role, roles
 from processing.instrument import Instruments
 from processing.instrument_file import InstrumentFile
 from processing.keys import Keys
+from processing.node import Node
 from processing.reasons import Reason
 from processing.recipe import recipe_digest
-from processing.selection import ECLIPSING, EXACT, Choice, Demands, choose, raw_frames, weakest
+from processing.selection import Choice, Demands, choose, raw_frames
+
+PIPELINE = "pipeline"
+Depth = int | str | None
 
 
-@dataclass
-class Node:
-    """One target of a plan.
+def depth_of(given: Any) -> Depth:
+    """What somebody gave for a depth: a number of levels, ``pipeline``, or None and ``full`` for all of them.
 
-    Attributes
-    ----------
-    cls, keys
-        What it is; the instant is the one it is made for.
-    existing
-        The best stored object, or None.
-    inputs
-        By role: a `Node`, a raw frame, a list of raw frames, or None where the role stays empty.
-    parameters
-        Effective values of all process parameters.
-    given
-        The names of those that were set in this call.
-    reasons
-        Why `existing` must be made again; empty when it is up to date.
-    missing
-        What it cannot be made without; empty when it can be made.
-    validity
-        Half-open interval of a new calibration; None for a target of one exposure.
-    choice
-        How `existing` was chosen; None where nothing was chosen.
-    choices
-        By role: how the input was chosen, for those that exist and are not nodes of the plan.
+    Raises
+    ------
+    UsageError
+        It is none of these.
     """
-
-    cls: Any
-    keys: Keys
-    existing: Any = None
-    inputs: dict[str, Any] = field(default_factory=dict)
-    parameters: dict[str, Any] = field(default_factory=dict)
-    given: frozenset[str] = frozenset()
-    reasons: tuple[Reason, ...] = ()
-    missing: tuple[str, ...] = ()
-    validity: tuple[datetime, datetime] | None = None
-    choice: Choice | None = None
-    choices: dict[str, Choice] = field(default_factory=dict)
-
-    @property
-    def stays(self) -> bool:
-        """Whether `existing` is used as it is."""
-        return self.existing is not None and not self.reasons
-
-    @property
-    def grade(self) -> str:
-        """How what will stand here is chosen: a grade, with what it eclipses."""
-        if self.stays:
-            return EXACT if self.choice is None else self.choice.grade
-        return EXACT if self.existing is None else ECLIPSING
-
-    def grades(self) -> dict[str, str]:
-        """By role, how what will stand there is chosen."""
-        named = {n: i.grade for n, i in self.inputs.items() if isinstance(i, Node)}
-        named |= {name: choice.grade for name, choice in self.choices.items()}
-        return {name: named[name] for name in self.inputs if name in named}
-
-    @property
-    def weakest(self) -> str:
-        """The least trusted grade of all that it is made from, at any depth."""
-        if self.stays and self.existing.selection_grade:
-            return weakest([self.existing.selection_grade, *self.grades().values()])
-        deeper = [child.weakest for child in self.children()]
-        stored = [c.winner.selection_grade for c in self.choices.values() if c.winner.selection_grade]
-        return weakest([*self.grades().values(), *deeper, *stored])
-
-    @property
-    def status(self) -> str:
-        """``ok``, ``outdated``, ``to be built`` or ``missing`` (cannot be made)."""
-        if self.existing is not None:
-            return "outdated" if self.reasons else "ok"
-        return "missing" if self.missing else "to be built"
-
-    @property
-    def can_be_had(self) -> bool:
-        """Whether there is one or it can be made."""
-        return self.existing is not None or not self.missing
-
-    def children(self) -> list["Node"]:
-        """The nodes this one is made from."""
-        return [i for i in self.inputs.values() if isinstance(i, Node)]
-
-    def walk(self, seen: set[int] | None = None) -> Iterator["Node"]:
-        """Every node once, inputs before what is made from them."""
-        seen = set() if seen is None else seen
-        if id(self) in seen:
-            return
-        seen.add(id(self))
-        for child in self.children():
-            yield from child.walk(seen)
-        yield self
-
-    def tree(self, depth: int = 0, name: str = "", seen: set[int] | None = None) -> str:
-        """The plan as indented text, for people; what stands there already is not told again."""
-        seen = set() if seen is None else seen
-        label = f"{name}: {self.cls.__name__}" if name else self.cls.__name__
-        note = f"  [{', '.join(map(str, self.reasons))}]" if self.reasons else ""
-        note += f"  [{'; '.join(self.missing)}]" if self.missing and self.existing is None else ""
-        note += f"  [{self.choice}]" if self.choice is not None and self.choice.grade != EXACT else ""
-        lines = [f"{'  ' * depth}{label} ({self.status}){note}  {self.keys}"]
-        if id(self) in seen:
-            return f"{lines[0]}  (as above)"
-        seen.add(id(self))
-        for role_name, given in self.inputs.items():
-            if isinstance(given, Node):
-                lines.append(given.tree(depth + 1, role_name, seen))
-            else:
-                count = "null" if given is None else len(given) if isinstance(given, list) else given.filename
-                lines.append(f"{'  ' * (depth + 1)}{role_name}: {count}")
-        return "\n".join(lines)
-
-    def as_json(self) -> dict[str, Any]:
-        """The plan for scripts."""
-        return {
-            "class": self.cls.__name__,
-            "keys": str(self.keys),
-            "status": self.status,
-            "object_id": self.existing.object_id if self.existing is not None else None,
-            "reasons": [str(r) for r in self.reasons],
-            "missing": list(self.missing),
-            "grade": self.grade,
-            "weakest_grade": self.weakest,
-            "inputs": {name: _json(given) for name, given in self.inputs.items()},
-        }
-
-
-def _json(given: Any) -> Any:
-    if isinstance(given, Node):
-        return given.as_json()
-    if isinstance(given, list):
-        return [g.object_id for g in given]
-    return getattr(given, "object_id", None)
+    if given in (None, "full"):
+        return None
+    if given == PIPELINE:
+        return PIPELINE
+    if str(given).isascii() and str(given).isdigit():
+        return int(given)
+    raise UsageError(f"depth is '{given}', expected 0, 1, 2, ..., '{PIPELINE}' or 'full'")
 
 
 class Planner:
@@ -163,6 +49,9 @@ class Planner:
         Process parameters set for this call, as ``Class.NAME``.
     demands
         What may be chosen.
+    depth
+        How many levels of what a target is made from are looked at: 0 takes all of it as it is. None for all of them;
+        `PIPELINE` looks at what belongs to exposures, and takes calibrations as they are.
     """
 
     def __init__(
@@ -170,16 +59,23 @@ class Planner:
         instruments: Instruments,
         overrides: Mapping[str, Any] | None = None,
         demands: Demands = Demands(),  # noqa: B008 - frozen
+        depth: Depth = None,
     ) -> None:
         self.instruments = instruments
         self.demands = demands
+        self.depth = depth
         self.overrides = dict(overrides or {})
         self._nodes: dict[tuple[Any, ...], Node] = {}
         self._best: dict[tuple[Any, ...], Choice | None] = {}
+        self._defaults: list[defaults.Default] | None = None
+        self._equivalent: dict[Any, frozenset[str]] = {}
         self._raws: dict[tuple[Any, ...], list[Any]] = {}
 
     def node(self, cls: Any, keys: Keys) -> Node:
         """The plan for one target."""
+        return self._node(cls, keys, self.depth)
+
+    def _node(self, cls: Any, keys: Keys, depth: Depth) -> Node:
         keys = keys.for_class(cls)
         file = self.instruments.named(keys.instrument.name)
         choice = self._choose(cls, keys)
@@ -188,20 +84,22 @@ class Planner:
             night = file.night_of(keys.instant)
             measured = existing is not None and not why.is_nominal(existing)
             keys = keys.at(existing.date_obs if existing and measured else file.midnight(night))
-        identity = (cls, *_ids(keys), keys.instant, getattr(existing, "object_id", None))
+        identity = (cls, *_ids(keys), keys.instant, getattr(existing, "object_id", None), depth)
         if identity not in self._nodes:
-            self._nodes[identity] = self._plan(cls, keys, existing, file, choice)
+            self._nodes[identity] = (
+                _unchecked(Node(cls, keys, existing, choice=choice))
+                if _is_beyond(cls, depth)
+                else self._plan(Node(cls, keys, existing, choice=choice), file, depth)
+            )
         return self._nodes[identity]
 
     def node_of(self, product: Any, keys: Keys) -> Node:
         """The plan for one stored object, whether or not it is the best for its keys."""
         file = self.instruments.named(keys.instrument.name)
-        return self._plan(type(product), keys.for_class(type(product)), product, file)
+        return self._plan(Node(type(product), keys.for_class(type(product)), product), file, self.depth)
 
-    def _plan(
-        self, cls: Any, keys: Keys, existing: Any, file: InstrumentFile, choice: Choice | None = None
-    ) -> Node:
-        node = Node(cls, keys, existing, choice=choice)
+    def _plan(self, node: Node, file: InstrumentFile, depth: Depth) -> Node:
+        cls, keys, existing = node.cls, node.keys, node.existing
         if not file.makes(cls.__name__):
             node.missing = (f"{keys.instrument.name} takes no flats that a {cls.__name__} is made from",)
             return node
@@ -210,12 +108,12 @@ class Planner:
         node.parameters, node.given = self._effective(cls, existing, keys)
         missing: list[str] = []
         for name, declared in roles(cls).items():
-            node.inputs[name], lacks = self._input(node, name, declared, file)
+            node.inputs[name], lacks = self._input(node, name, declared, file, depth)
             missing += [f"{name}: {lacks}"] if lacks else []
         lacks = cls.check_preconditions(node.inputs)
         node.missing = (*missing, lacks) if lacks else tuple(missing)
         if existing is not None:
-            node.reasons = tuple(self._reasons(node))
+            node.reasons = tuple(r for r in self._reasons(node) if not cls.forgives(r, existing))
         return node
 
     def _choose(self, cls: Any, keys: Keys) -> Choice | None:
@@ -224,7 +122,9 @@ class Planner:
             self._best[identity] = choose(cls, keys, self.demands)
         return self._best[identity]
 
-    def _input(self, node: Node, name: str, declared: role, file: InstrumentFile) -> tuple[Any, str]:
+    def _input(
+        self, node: Node, name: str, declared: role, file: InstrumentFile, depth: Depth
+    ) -> tuple[Any, str]:
         """The ideal input in a role, and what is lacking."""
         target = declared.attribute.target_class()
         if issubclass(target, RawFrame):
@@ -236,7 +136,7 @@ class Planner:
                 return None, ""
             node.choices[name] = choice
             return choice.winner, ""
-        child = self.node(target, keys)
+        child = self._node(target, keys, depth - 1 if isinstance(depth, int) else depth)
         if child.can_be_had:
             return child, ""
         return None, "; ".join(child.missing) if declared.planned == ALWAYS else ""
@@ -267,9 +167,14 @@ class Planner:
     def _effective(self, cls: Any, existing: Any, keys: Keys) -> tuple[dict[str, Any], frozenset[str]]:
         """The parameters of a product made now: set in this call, else set on purpose before, else the defaults.
 
+        These are the caller's, else the project's, else those of the instrument, chip and filter, else the class's.
+
         Those that it must have in common with what it is made for are as they are there.
         """
         values = {name: p.attribute.default for name, p in parameters(cls).items()}
+        if self._defaults is None:
+            self._defaults = defaults.in_force(current())
+        values |= defaults.values_of(self._defaults, cls, keys)
         prefix = f"{cls.__name__}."
         stands = (existing.parameters_given or "").split() if existing is not None else []
         given = {name: getattr(existing, name) for name in stands if name in values}
@@ -295,15 +200,26 @@ class Planner:
         for name, declared in roles(node.cls).items():
             forgives = declared.forgives_new and not nominal
             yield from _role_reasons(name, declared, getattr(product, name), node.inputs[name], forgives)
-        yield from why.of_parameters(product, node.parameters, node.given)
-        if not nominal and product.recipe_digest != recipe_digest(node.cls):
+        yield from why.of_parameters(product, node.parameters)
+        if not nominal and not self._is_same_recipe(node.cls, product.recipe_digest):
             yield Reason("recipe")
+
+    def _is_same_recipe(self, cls: Any, digest: str | None) -> bool:
+        """Whether a product was made by what the recipe is today, or by what counts as that."""
+        today = recipe_digest(cls)
+        if digest == today:
+            return True
+        if cls not in self._equivalent:
+            self._equivalent[cls] = waivers.equivalent(current(), cls.__name__, today)
+        return digest in self._equivalent[cls]
 
 
 def _role_reasons(name: str, declared: role, used: Any, ideal: Any, forgives_new: bool) -> Iterator[Reason]:
     if isinstance(ideal, list):
         yield from why.of_list(name, used, ideal, forgives_new)
     elif isinstance(ideal, Node):
+        if ideal.existing is None and not ideal.checked:
+            return
         if ideal.existing is None:
             yield Reason("dep", name, detail=ideal.status) if used is None else Reason("obsolete", name)
         else:
@@ -319,3 +235,17 @@ def _role_reasons(name: str, declared: role, used: Any, ideal: Any, forgives_new
 def _ids(keys: Keys) -> tuple[Any, ...]:
     links = (keys.instrument, keys.chip, keys.filter, keys.raw)
     return (*(getattr(link, "object_id", None) for link in links), keys.compatibility, keys.shared)
+
+
+def _is_beyond(cls: Any, depth: Depth) -> bool:
+    """Whether a target is not to be looked at."""
+    return not cls.of_exposure if depth == PIPELINE else isinstance(depth, int) and depth < 0
+
+
+def _unchecked(node: Node) -> Node:
+    node.checked = False
+    if node.existing is None:
+        node.missing = (
+            f"there is no {node.cls.__name__} of {node.keys}, and making one is beyond the depth",
+        )
+    return node

@@ -1,6 +1,5 @@
 """Why a stored product must be made again."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +25,7 @@ class Reason:
     ----------
     kind
         ``invalid``, ``flag``, ``data missing``, ``missing``, ``new``, ``newer``, ``obsolete``, ``param``,
-        ``recipe`` or ``dep``.
+        ``limit``, ``recipe`` or ``dep``.
     name
         The role, flag or parameter; empty where the kind says it all.
     count
@@ -54,6 +53,7 @@ class Reason:
             "newer": f"a newer {self.name} than the one it was made with",
             "obsolete": f"its {self.name} can no longer be used",
             "param": f"parameter {self.name} {self.detail}",
+            "limit": f"limit {self.name} {self.detail}: it is to be judged again, not made",
             "recipe": "the recipe has changed",
             "dep": f"its {self.name} is {self.detail}",
         }
@@ -78,16 +78,14 @@ def of_itself(product: Any) -> list[Reason]:
     return found
 
 
-def of_parameters(product: Any, effective: dict[str, Any], given: Iterable[str]) -> list[Reason]:
-    """A parameter that would be another now."""
-    asked = set(given)
+def of_parameters(product: Any, effective: dict[str, Any]) -> list[Reason]:
+    """A parameter that would be another now; another limit judges anew and does not make anew."""
     found = []
     for name, declared in parameters(type(product)).items():
-        if declared.affects == "qc" and name not in asked:
-            continue  # another limit judges anew; it does not make anew
         stored = getattr(product, name)
         if stored != effective[name]:
-            found.append(Reason("param", name, detail=f"is {effective[name]}, was {stored}"))
+            kind = "limit" if declared.affects == "qc" else "param"
+            found.append(Reason(kind, name, detail=f"is {effective[name]}, was {stored}"))
     return found
 
 

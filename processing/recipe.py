@@ -1,8 +1,8 @@
 """A digest of what a recipe does: its code without comments, docstrings and formatting.
 
 The digest covers ``make`` of a class, every function and class of this project that it reaches with the
-constants they name, and the versions of the libraries that compute. It is the same under every version
-of Python.
+constants they name, and the versions of the libraries that these name or that the class declares. It is the same under
+every version of Python.
 """
 
 import ast
@@ -15,21 +15,28 @@ from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 
-LIBRARIES = ("numpy", "scipy", "sep", "astroscrappy", "astropy")
 _PACKAGES = ("processing.", "datamodel.")
 
 
 @cache
 def recipe_digest(cls: Any) -> str:
     """64 hexadecimal digits that change when what the class computes may change."""
-    parts = {f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in LIBRARIES}
-    parts |= set(_reached(cls.make).values())
+    code, named = _reached(cls.make)
+    libraries = named | set(cls.libraries)
+    parts = {f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in libraries}
+    parts |= set(code.values())
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 
-def _reached(start: Any) -> dict[str, str]:
-    """Normalised code of a function and all it reaches, by qualified name."""
+def libraries_of(cls: Any) -> set[str]:
+    """The distributions whose versions are part of the digest of a class."""
+    return _reached(cls.make)[1] | set(cls.libraries)
+
+
+def _reached(start: Any) -> tuple[dict[str, str], set[str]]:
+    """Normalised code of a function and all it reaches, by qualified name; and the distributions that are named."""
     code: dict[str, str] = {}
+    libraries: set[str] = set()
     pending = [start]
     while pending:
         each = pending.pop()
@@ -41,17 +48,20 @@ def _reached(start: Any) -> dict[str, str]:
         except (OSError, TypeError):
             continue  # made at a prompt or by a decorator: it has no source of its own
         code[name] = _dump(_Bare().visit(tree))
-        reached, constants = _named_in(tree, each)
+        reached, constants, foreign = _named_in(tree, each)
         code |= constants
+        libraries |= foreign
         pending += reached
-    return code
+    return code, libraries
 
 
-def _named_in(tree: ast.AST, owner: Any) -> tuple[list[Any], dict[str, str]]:
-    """The functions and classes of the project that a piece of code names, and the constants by name."""
+def _named_in(tree: ast.AST, owner: Any) -> tuple[list[Any], dict[str, str], set[str]]:
+    """What a piece of code names: functions and classes of the project, constants by name, distributions."""
     scope = vars(sys.modules[owner.__module__])
-    found, constants = [], {}
+    found, constants, libraries = [], {}, set()
     for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in scope:
+            libraries |= _distributions(scope[node.id])
         name, value = _value(node, scope)
         value = inspect.unwrap(value) if callable(value) else value
         if isinstance(value, FunctionType) or (
@@ -60,7 +70,21 @@ def _named_in(tree: ast.AST, owner: Any) -> tuple[list[Any], dict[str, str]]:
             found.append(value)
         elif isinstance(value, int | float | str | tuple) and not isinstance(value, bool):
             constants[f"{owner.__module__}.{name}"] = repr(value)
-    return found, constants
+    return found, constants, libraries
+
+
+def _distributions(value: Any) -> set[str]:
+    """Those that a module, function or class of somebody else comes from."""
+    module = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    top = (module or "").partition(".")[0]
+    return set(_installed().get(top, ())) if isinstance(top, str) else set()
+
+
+@cache
+def _installed() -> dict[str, list[str]]:
+    """By the name of a package, the distributions that bring it, but for this project's own."""
+    own = {package.rstrip(".") for package in _PACKAGES}
+    return {k: v for k, v in importlib.metadata.packages_distributions().items() if k not in own}
 
 
 def _value(node: ast.AST, scope: dict[str, Any]) -> tuple[str, Any]:

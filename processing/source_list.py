@@ -24,6 +24,7 @@ class SourceList(ProcessTarget, DataObject):
     """All sources extracted from one reduced frame."""
 
     of_exposure = True
+    recallable = False  # its sources are rows of its own
 
     raw = role("The exposure", RawScienceFrame)
     frame = role("The reduced frame they were found on", ReducedScienceFrame)

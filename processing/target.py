@@ -11,12 +11,14 @@ from datamodel.context import NEWEST
 from datamodel.errors import NotFoundError
 from datamodel.persistent import persistent
 from datamodel.session import current
+from processing.activity import look
 from processing.asking import ask, keys_of_group, looking
 from processing.claims import Progress
 from processing.execute import Execution, workers_of
 from processing.keys import Keys, keys_of_raw
 from processing.listing import refresh
-from processing.plan import Node, Planner
+from processing.node import FLAGGED, INVALID, Node
+from processing.plan import Depth, Planner, depth_of
 from processing.reasons import Reason
 from processing.selection import EXACT, Choice, Demands, choose, with_compatibility
 from processing.site import instruments_of
@@ -32,6 +34,12 @@ class ProcessTarget:
 
     needs_filter = False
     """Whether the filter is one of the keys."""
+
+    recallable = True
+    """Whether a product that was made before can be kept again without its recipe: it has no rows of its own."""
+
+    libraries: tuple[str, ...] = ()
+    """Distributions that compute, beside those that its recipe names: another version makes it outdated."""
 
     of_exposure = False
     """Whether it belongs to one raw exposure; else it is a calibration with a validity in time."""
@@ -69,6 +77,11 @@ class ProcessTarget:
         """What is lacking among the planned inputs taken together; empty when nothing is."""
         return ""
 
+    @classmethod
+    def forgives(cls, reason: Reason, product: Any) -> bool:
+        """Whether a product stays up to date in spite of a reason."""
+        return False
+
     @staticmethod
     def keep(product: Any, table: Any, connection: Any) -> None:
         """Add rows of a catalogue in the transaction that keeps the product, just before it is committed."""
@@ -86,7 +99,9 @@ class ProcessTarget:
             chip name), ``filter``, or ``raw`` (an exposure); ``compatibility`` (what its raw frames have in common,
             such as ``{'binning': '2x2'}``); process parameters by name; and the options of choosing: ``as_of`` (the
             best as it was at that instant; then nothing is made), ``policy`` (one of
-            `datamodel.context.POLICIES`), ``allow_forever=False`` (no calibration that is valid for ever).
+            `datamodel.context.POLICIES`), ``allow_forever=False`` (no calibration that is valid for ever), ``depth``
+            (how many levels of what it is made from are looked at and made: 0, 1, ...; ``pipeline`` takes
+            calibrations as they are).
 
         Raises
         ------
@@ -99,12 +114,13 @@ class ProcessTarget:
         RecipeError
             A recipe refused its inputs.
         """
+        depth = depth_of(keys.pop("depth", None))
         with looking(keys) as (rest, demands):
             session = current()
             if session.caller.as_of is not None:
                 return cls._as_it_was(rest, demands)
             execution = Execution(session, workers_of(session), progress)
-            product = execution.run(cls._planned(rest, demands))
+            product = execution.run(cls._planned(rest, demands, depth))
             if execution.made:
                 refresh(session)
             return product
@@ -146,31 +162,42 @@ class ProcessTarget:
     @classmethod
     def plan(cls, **keys: Any) -> Node:
         """What `get` would do, as a tree with statuses and reasons."""
+        depth = depth_of(keys.pop("depth", None))
         with looking(keys) as (rest, demands):
-            return cls._planned(rest, demands)
+            node = cls._planned(rest, demands, depth)
+            look(current(), node)
+            return node
 
     @classmethod
-    def _planned(cls, given: dict[str, Any], demands: Demands) -> Node:
+    def _planned(cls, given: dict[str, Any], demands: Demands, depth: Depth) -> Node:
         asked, overrides = ask(cls, given)
-        planner = Planner(instruments_of(current().archive), overrides, demands)
+        planner = Planner(instruments_of(current().archive), overrides, demands, depth)
         return planner.node(cls, with_compatibility(cls, asked))
 
-    def why(self) -> tuple[Reason, ...]:
-        """The reasons why it must be made again; empty when it is up to date."""
-        return self._node().reasons
+    def why(self, depth: Depth = None) -> tuple[Reason, ...]:
+        """The reasons why it must be made again; empty when it is up to date.
 
-    def uptodate(self) -> bool:
-        """Whether making it again would change nothing: no reason, at any depth."""
-        return not self.why()
+        Parameters
+        ----------
+        depth
+            How many levels of what it is made from are looked at: 0, 1, ...; ``pipeline`` passes over
+            calibrations; None for all.
+        """
+        return self._node(depth).reasons
 
-    def status(self) -> str:
-        """``ok``, ``outdated`` or ``eclipsed`` (a newer one is used in its place)."""
+    def uptodate(self, depth: Depth = None) -> bool:
+        """Whether making it again would change nothing: no reason, at any level or down to a depth."""
+        return not self.why(depth)
+
+    def status(self, depth: Depth = None) -> str:
+        """One of `processing.node.STATUSES`, or ``eclipsed`` (a newer one is used in its place)."""
         choice = choose(type(self), self.own_keys().for_class(type(self)))
         is_best = choice is None or choice.winner is self
-        return self._node().status if is_best else "eclipsed"
+        status = self._node(depth).status
+        return status if is_best or status in (INVALID, FLAGGED) else "eclipsed"
 
-    def _node(self) -> Node:
-        planner = Planner(instruments_of(current().archive))
+    def _node(self, depth: Depth = None) -> Node:
+        planner = Planner(instruments_of(current().archive), depth=depth_of(depth))
         return planner.node_of(self, self.own_keys())
 
     def own_keys(self) -> Keys:

@@ -19,8 +19,9 @@ from processing.ingest import ingest
 from processing.instrument import SHIPPED
 from processing.keys import Keys, keys_of_raw
 from processing.master_flat_frame import MasterFlatFrame
+from processing.node import Node
 from processing.opening import open_archive, operator
-from processing.plan import Node, Planner
+from processing.plan import Planner
 from processing.selection import raw_classes
 from processing.site import instruments_of
 from processing.workers import Workers

@@ -23,6 +23,7 @@ from datamodel.persistent import oidtype, persistent
 from datamodel.session import Session
 from processing.asking import instant as as_instant
 from processing.opening import session_of
+from processing.pars import Pars
 from vo_server.awe_rewriting import FUNCTIONS, Rewriting, rewritten
 from vo_server.awe_telling import tell_me_everything
 
@@ -98,6 +99,7 @@ def namespace(session: Session) -> dict[str, Any]:
         classes
         | FUNCTIONS
         | {
+            "Pars": Pars,
             "context": Context(session),
             "oidtype": oidtype,
             "persistent": persistent,

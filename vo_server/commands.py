@@ -10,18 +10,18 @@ from typing import Any
 
 from tqdm import tqdm
 
-from datamodel.attributes import class_named
 from datamodel.config import Config, read_config
 from datamodel.context import POLICIES
-from datamodel.errors import ArchiveError, UsageError, nearest
+from datamodel.errors import ArchiveError, UsageError
 from datamodel.objects import DBObject
 from processing.asking import KEYS, OPTIONS, instant
 from processing.bootstrap import bootstrap
 from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.ingest import find_files, ingest
 from processing.listing import refresh
+from processing.node import Node
 from processing.opening import open_archive, session_of
-from processing.plan import Node
+from vo_server import processing_commands
 from vo_server.begun import require_archive
 from vo_server.catalogue import command as catalogue
 
@@ -73,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_address(add("demo", _demo, "Make, ingest and serve a simulated survey of h and chi Persei."))
     catalogue.add_commands(commands, shared)
+    processing_commands.add_commands(commands, shared)
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
     _add_json(ingesting)
@@ -131,21 +132,21 @@ def _add_keys(command: argparse.ArgumentParser, needs_class: bool = True, dated:
     command.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="process parameter; may be repeated"
     )
+    if dated:
+        command.add_argument("--depth", help="how many levels are looked at: 0, 1, ..., pipeline or full")
     _add_json(command)
 
 
 def _asked(parsed: argparse.Namespace) -> tuple[Any, dict[str, Any]]:
-    names = [c.__name__ for c in TARGET_CLASSES]
-    if parsed.cls not in names:
-        raise UsageError(f"there is no target class '{parsed.cls}'{nearest(parsed.cls, names)}")
-    given = {name: getattr(parsed, name, None) for name in (*KEYS, *OPTIONS)}
+    cls = processing_commands.target_class(parsed.cls)
+    given = {name: getattr(parsed, name, None) for name in (*KEYS, *OPTIONS, "depth")}
     keys = {name: value for name, value in given.items() if value not in (None, "")}
     for setting in parsed.set:
         name, equals, value = setting.partition("=")
         if not equals:
             raise UsageError(f"--set {setting}: expected NAME=VALUE")
         keys[name] = value
-    return class_named(parsed.cls), keys
+    return cls, keys
 
 
 def _serve(config: Config, parsed: argparse.Namespace) -> int:

@@ -23,7 +23,8 @@ from processing.classes import TARGET_CLASSES
 from processing.execute import Execution, workers_of
 from processing.keys import keys_of_raw
 from processing.listing import refresh
-from processing.plan import Node, Planner
+from processing.node import Node
+from processing.plan import Planner
 from processing.site import instruments_of
 
 log = logging.getLogger("vo_server.delivery")

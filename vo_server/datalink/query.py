@@ -18,7 +18,8 @@ from datamodel.state import Restricted
 from processing.classes import TARGET_CLASSES
 from processing.declarations import roles
 from processing.keys import keys_of_raw
-from processing.plan import Node, Planner
+from processing.node import Node
+from processing.plan import Planner
 from processing.site import instruments_of
 from processing.target import ProcessTarget
 from registry.identifiers import Target, parse_did

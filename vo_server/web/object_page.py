@@ -23,7 +23,10 @@ SHOWN_MEMBERS = 50
 STATUSES = {
     "ok": "It is up to date: making it again would change nothing.",
     "outdated": "Made again it would be another:",
-    "missing": "It cannot be made.",
+    "blocked": "It cannot be made.",
+    "invalid": "A person judged it bad:",
+    "flagged": "The system found fault with it:",
+    "data missing": "It is made again when it is asked for:",
     "to be built": "It is made when it is asked for.",
 }
 
