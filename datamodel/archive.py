@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import extensions
+from datamodel import crash, extensions
 from datamodel.attributes import all_classes
 from datamodel.clock import Clock, utc_now
 from datamodel.config import Config
@@ -23,9 +23,14 @@ from datamodel.functions import give, install
 from datamodel.history import event
 from datamodel.own_functions import FUNCTIONS
 from datamodel.schema import metadata, table_of
+from datamodel.schema_changes import BEGUN, Change, record, schema_change
 from datamodel.store import Store
 
 log = logging.getLogger("vo_server")
+
+ADAPTED = crash.declare(
+    "tables.adapted", "tables and columns are made and written down, the transaction is not committed"
+)
 
 account = sa.Table("account", metadata, sa.Column("name", sa.String(100), primary_key=True))
 
@@ -43,6 +48,9 @@ membership = sa.Table(
     sa.Column("project", sa.ForeignKey("project.name"), primary_key=True),
     sa.Column("account", sa.ForeignKey("account.name"), primary_key=True),
 )
+
+
+_TABLES = [schema_change, event, favourite, account, project, membership]
 
 
 class Archive:
@@ -92,11 +100,15 @@ class Archive:
 
     def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
         """Do the same as `prepare` within a transaction under way."""
-        self.database.create_missing(
-            connection, [event, favourite, account, project, membership, *(tables or [])]
-        )
+        begun = sa.inspect(connection).has_table(event.name)
+        self.database.create_missing(connection, [*_TABLES, *(tables or [])])
         install(connection, (*FUNCTIONS, *extensions.functions(self.config.udfs)))
-        adapt(connection, all_classes())
+        changes = adapt(connection, all_classes())
+        if not begun:
+            changes = [Change(BEGUN)]
+        if changes:
+            record(connection, self.clock(), changes)
+            crash.reach(ADAPTED)
         self._prepared |= {table_of(cls) for cls in all_classes()}
 
     def settle(self, instant: datetime) -> None:

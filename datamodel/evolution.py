@@ -1,9 +1,11 @@
 """How does a database follow when a class gets an attribute that its table does not have yet?
 
-Missing tables and columns are added, old rows get the attribute's default; what cannot be done without
-touching old values is refused.
+Missing tables and columns are added, old rows get the attribute's default; an attribute that has gone is kept, and
+hidden. What cannot be done without touching old values is refused: use another name.
 """
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,17 @@ import sqlalchemy as sa
 from datamodel.attributes import Attribute
 from datamodel.errors import UsageError
 from datamodel.schema import own_tables, parent, table_of
+from datamodel.schema_changes import (
+    ATTRIBUTE_ADDED,
+    ATTRIBUTE_HIDDEN,
+    ATTRIBUTE_SHOWN,
+    CLASS_ADDED,
+    Change,
+    hidden,
+)
 from datamodel.values import checked
+
+log = logging.getLogger("vo_server")
 
 
 @dataclass(frozen=True)
@@ -23,8 +35,8 @@ class Present:
     parents: dict[str, str]
 
 
-def adapt(connection: sa.Connection, classes: tuple[Any, ...]) -> None:
-    """Make the database have the tables of `classes`, which stand parents first.
+def adapt(connection: sa.Connection, classes: tuple[Any, ...]) -> list[Change]:
+    """Make the database have the tables of `classes`, which stand parents first; gives what was changed.
 
     Raises
     ------
@@ -32,15 +44,16 @@ def adapt(connection: sa.Connection, classes: tuple[Any, ...]) -> None:
         An attribute or a parent class was changed in a way that old rows cannot follow.
     """
     present = _look(connection)
+    changes: list[Change] = []
     for cls in classes:
         _refuse_other_parent(cls, present)
         for attribute in cls.__own__.values():
             _refuse_other_shape(cls, attribute, present)
+        if table_of(cls).name not in present.columns:
+            changes.append(Change(CLASS_ADDED, cls.__name__, told=table_of(cls).name))
         for table in own_tables(cls):
-            if table.name in present.columns:
-                _follow(connection, cls, table, present.columns[table.name])
-            else:
-                table.create(connection, checkfirst=False)
+            changes += _follow(connection, cls, table, present)
+    return [*changes, *_hidden_or_shown(connection, classes, present)]
 
 
 def _look(connection: sa.Connection) -> Present:
@@ -68,7 +81,7 @@ def _refuse_other_parent(cls: Any, present: Present) -> None:
     if name in present.columns and present.parents.get(name) != expected:
         raise UsageError(
             f"class {cls.__name__} is kept below '{present.parents.get(name)}', not '{expected}':"
-            " a class keeps its parent; give the new one another name"
+            f" a class keeps its parent; give the new one another name"
         )
 
 
@@ -83,12 +96,20 @@ def _refuse_other_shape(cls: Any, attribute: Attribute, present: Present) -> Non
         )
 
 
-def _follow(connection: sa.Connection, cls: Any, table: sa.Table, kept: dict[str, str]) -> None:
+def _follow(connection: sa.Connection, cls: Any, table: sa.Table, present: Present) -> Iterator[Change]:
+    own, kept = table_of(cls).name, present.columns.get(table.name)
+    if kept is None:
+        table.create(connection, checkfirst=False)
+        if own in present.columns:
+            yield Change(ATTRIBUTE_ADDED, cls.__name__, table.name.removeprefix(f"{own}__"), table.name)
+        return
     by_column = {a.column_name: a for a in cls.__own__.values()}
     for column in table.columns:
         declared = _type_name(column.type, connection)
         if column.name not in kept:
             _add(connection, table, column, by_column[column.name])
+            told = f"{table.name}.{column.name} {declared}"
+            yield Change(ATTRIBUTE_ADDED, cls.__name__, column.name, told)
         elif kept[column.name] != declared:
             raise UsageError(
                 f"{cls.__name__}: '{table.name}.{column.name}' is kept as {kept[column.name]} and now"
@@ -106,3 +127,29 @@ def _add(connection: sa.Connection, table: sa.Table, column: sa.Column[Any], att
     if attribute.default is not None and not callable(attribute.default):
         value = checked(attribute, attribute.default)
         connection.execute(sa.update(table).values({column.name: value}))
+
+
+def _hidden_or_shown(
+    connection: sa.Connection, classes: tuple[Any, ...], present: Present
+) -> Iterator[Change]:
+    """What the database keeps of attributes that no class declares now, or does again, as far as that is news."""
+    declared = {table.name for cls in classes for table in own_tables(cls)}
+    told = hidden(connection)
+    for cls in classes:
+        table = table_of(cls)
+        undeclared = set(present.columns.get(table.name, {})) - set(table.columns.keys())
+        undeclared |= {
+            name.removeprefix(f"{table.name}__")
+            for name in present.columns
+            if name.startswith(f"{table.name}__") and name not in declared
+        }
+        before = {attribute for name, attribute in told if name == cls.__name__}
+        for attribute in sorted(undeclared - before):
+            log.warning(
+                "%s has no attribute '%s' any more: its values are kept, and hidden",
+                cls.__name__,
+                attribute,
+            )
+            yield Change(ATTRIBUTE_HIDDEN, cls.__name__, attribute)
+        for attribute in sorted(before - undeclared):
+            yield Change(ATTRIBUTE_SHOWN, cls.__name__, attribute)
