@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import crash, extensions
+from datamodel import crash, extensions, revisions
 from datamodel.attributes import all_classes
 from datamodel.clock import Clock, utc_now
 from datamodel.config import Config
@@ -50,7 +50,7 @@ membership = sa.Table(
 )
 
 
-_TABLES = [schema_change, event, favourite, account, project, membership]
+_TABLES = [revisions.alembic_version, schema_change, event, favourite, account, project, membership]
 
 
 class Archive:
@@ -92,7 +92,8 @@ class Archive:
         Raises
         ------
         UsageError
-            A class was changed in a way that the rows of old objects cannot follow.
+            The archive must be upgraded first, or is too new for this program; or a class was changed in a way
+            that the rows of old objects cannot follow.
         """
         self.forget_tables()
         with self.database.write() as connection:
@@ -100,12 +101,16 @@ class Archive:
 
     def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
         """Do the same as `prepare` within a transaction under way."""
-        begun = sa.inspect(connection).has_table(event.name)
+        self.database.lock_schema(connection)
+        found = revisions.revision_of(connection)
+        if found is not None:
+            revisions.require_newest(found, self.config.archive)
         self.database.create_missing(connection, [*_TABLES, *(tables or [])])
         install(connection, (*FUNCTIONS, *extensions.functions(self.config.udfs)))
         changes = adapt(connection, all_classes())
-        if not begun:
-            changes = [Change(BEGUN)]
+        if found is None:
+            revisions.begin(connection)
+            changes = [Change(BEGUN, told=revisions.newest())]
         if changes:
             record(connection, self.clock(), changes)
             crash.reach(ADAPTED)

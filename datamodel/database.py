@@ -65,15 +65,44 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that writes: committed at the end of the block, rolled back on any error."""
+        with self._connected() as connection, self._writing(connection):
+            yield connection
+
+    @contextmanager
+    def alter(self) -> Iterator[sa.Connection]:
+        """A transaction that may make tables anew, while no other one changes tables.
+
+        Whether rows refer to rows that are there is looked at where it ends.
+        """
         with self._connected() as connection:
-            if self.facts.begin_write:
-                connection.exec_driver_sql(self.facts.begin_write)
             try:
-                yield connection
-            except BaseException:
-                self._end(connection, "ROLLBACK")
-                raise
-            self._end(connection, "COMMIT")
+                if self.facts.free_tables:
+                    connection.exec_driver_sql(self.facts.free_tables)
+                with self._writing(connection):
+                    self.lock_schema(connection)
+                    yield connection
+                    self._refuse_dangling(connection)
+            finally:
+                connection.invalidate()  # what was set on it must not meet others
+
+    def _refuse_dangling(self, connection: sa.Connection) -> None:
+        if self.facts.dangling:
+            found = connection.exec_driver_sql(self.facts.dangling).first()
+            if found is not None:
+                raise sa.exc.IntegrityError(
+                    self.facts.dangling, None, ValueError(f"a row refers to none: {tuple(found)}")
+                )
+
+    @contextmanager
+    def _writing(self, connection: sa.Connection) -> Iterator[None]:
+        if self.facts.begin_write:
+            connection.exec_driver_sql(self.facts.begin_write)
+        try:
+            yield
+        except BaseException:
+            self._end(connection, "ROLLBACK")
+            raise
+        self._end(connection, "COMMIT")
 
     def _end(self, connection: sa.Connection, how: str) -> None:
         if self.facts.begin_write:
@@ -89,12 +118,16 @@ class Database:
 
     def create_missing(self, connection: sa.Connection, tables: list[sa.Table]) -> None:
         """The same within a transaction under way, which no other one then changes tables beside."""
-        if self.facts.lock_schema:
-            connection.exec_driver_sql(self.facts.lock_schema)
+        self.lock_schema(connection)
         present = set(sa.inspect(connection).get_table_names())
         for table in tables:
             if table.name not in present:
                 table.create(connection, checkfirst=False)
+
+    def lock_schema(self, connection: sa.Connection) -> None:
+        """Wait until no other transaction changes tables, and have others wait for the end of this one."""
+        if self.facts.lock_schema:
+            connection.exec_driver_sql(self.facts.lock_schema)
 
     def rows(
         self,

@@ -41,6 +41,10 @@ class Facts:
         Lists the extensions whose functions statements find; None where there are no extensions.
     breaks
         Whether a connection may have broken while nobody used it.
+    free_tables
+        Statement after which, and outside of a transaction, tables that others refer to can be made anew.
+    dangling
+        Gives the rows that refer to none, where `free_tables` let them.
     """
 
     engine_options: dict[str, Any]
@@ -54,6 +58,8 @@ class Facts:
     insert: Callable[[sa.Table], Any]
     extensions: str | None = None
     breaks: bool = False
+    free_tables: str | None = None
+    dangling: str | None = None
 
 
 LONGEST_BYTES = 1 << 24
@@ -110,6 +116,8 @@ FACTS: dict[str, Facts] = {
         None,
         True,
         sqlite.insert,
+        free_tables="PRAGMA foreign_keys=OFF",
+        dangling="PRAGMA foreign_key_check",
     ),
     "postgresql": Facts(
         {"connect_args": _LOST, "pool_size": 20, "max_overflow": 40, "pool_use_lifo": True},

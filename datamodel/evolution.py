@@ -1,7 +1,7 @@
 """How does a database follow when a class gets an attribute that its table does not have yet?
 
 Missing tables and columns are added, old rows get the attribute's default; an attribute that has gone is kept, and
-hidden. What cannot be done without touching old values is refused: use another name.
+hidden. What cannot be done without touching old values is refused: it needs a migration.
 """
 
 import logging
@@ -25,6 +25,10 @@ from datamodel.schema_changes import (
 from datamodel.values import checked
 
 log = logging.getLogger("vo_server")
+
+MIGRATION = (
+    "write a migration: 'python -m datamodel.migrations new MESSAGE' begins one, docs/migrations.md says how"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def _refuse_other_parent(cls: Any, present: Present) -> None:
     if name in present.columns and present.parents.get(name) != expected:
         raise UsageError(
             f"class {cls.__name__} is kept below '{present.parents.get(name)}', not '{expected}':"
-            f" a class keeps its parent; give the new one another name"
+            f" a class keeps its parent; give the new one another name, or {MIGRATION}"
         )
 
 
@@ -92,7 +96,8 @@ def _refuse_other_shape(cls: Any, attribute: Attribute, present: Present) -> Non
     if (single if attribute.many else listed) and attribute.name != "object_id":
         was, now = ("one value", "a list") if attribute.many else ("a list", "one value")
         raise UsageError(
-            f"{cls.__name__}.{attribute.name} is kept as {was} and now declared as {now}; use another name"
+            f"{cls.__name__}.{attribute.name} is kept as {was} and now declared as {now}; use another name, or"
+            f" {MIGRATION}"
         )
 
 
@@ -113,7 +118,7 @@ def _follow(connection: sa.Connection, cls: Any, table: sa.Table, present: Prese
         elif kept[column.name] != declared:
             raise UsageError(
                 f"{cls.__name__}: '{table.name}.{column.name}' is kept as {kept[column.name]} and now"
-                f" declared as {declared}; use another name"
+                f" declared as {declared}; use another name, or {MIGRATION}"
             )
 
 
@@ -146,9 +151,10 @@ def _hidden_or_shown(
         before = {attribute for name, attribute in told if name == cls.__name__}
         for attribute in sorted(undeclared - before):
             log.warning(
-                "%s has no attribute '%s' any more: its values are kept, and hidden",
+                "%s has no attribute '%s' any more: its values are kept, and hidden; if it has another name now, %s",
                 cls.__name__,
                 attribute,
+                MIGRATION,
             )
             yield Change(ATTRIBUTE_HIDDEN, cls.__name__, attribute)
         for attribute in sorted(before - undeclared):

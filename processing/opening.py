@@ -16,13 +16,23 @@ A_DAY_S = 86400.0
 
 
 def open_archive(config: Config) -> Archive:
-    """An archive with all its tables, made where there is none yet; what it lists follows what is judged."""
+    """An archive with all its tables, made where there is none yet; what it lists follows what is judged.
+
+    Raises
+    ------
+    UsageError
+        The archive must be upgraded first, or is too new for this program.
+    """
     archive = Archive(config)
-    archive.listeners.append(refresh)
-    archive.prepare(TABLES)
-    archive.store.sweep(A_DAY_S)
-    catalogue_workshop.sweep(archive)
-    archive.add_account(SERVICE_ACCOUNT)
+    try:
+        archive.listeners.append(refresh)
+        archive.prepare(TABLES)
+        archive.store.sweep(A_DAY_S)
+        catalogue_workshop.sweep(archive)
+        archive.add_account(SERVICE_ACCOUNT)
+    except BaseException:
+        archive.close()
+        raise
     return archive
 
 

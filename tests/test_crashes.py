@@ -24,7 +24,7 @@ LATER = ["store.staged", "store.named", "commit.done"]  # hit by test_commit.py 
 IN_CATALOGUES = {"catalogue.loaded", "catalogue.registered", "catalogue.done"}  # in test_catalogue_crashes.py
 IN_CHOOSING = {"favourite.rows", "default.rows", "waiver.rows"}  # in test_choosing_killed.py
 IN_BOOTSTRAP = {"bootstrap.made"}  # in test_bootstrap.py
-IN_UPGRADES = {"tables.adapted"}  # in test_evolution.py
+IN_UPGRADES = {"tables.adapted", "upgrade.step", "upgrade.done"}  # in test_evolution.py and test_upgrading.py
 TO_HIT = [*IN_GET, *(pytest.param(point, marks=pytest.mark.killing) for point in LATER)]
 
 

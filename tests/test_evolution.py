@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from datamodel import crash
 from datamodel.archive import ADAPTED, Archive
 from datamodel.config import Config
+from datamodel.errors import UsageError
 from datamodel.objects import DBMeta, DBObject
 from datamodel.persistent import persistent
 from datamodel.schema_changes import schema_change
@@ -86,6 +87,7 @@ def test_an_attribute_that_has_gone_is_hidden_and_its_values_are_kept(
     assert (
         "EvolvingThing has no attribute 'old_name' any more: its values are kept, and hidden" in caplog.text
     )
+    assert "python -m datamodel.migrations new" in caplog.text
     with Session(archive, caller):
         less(name="c").commit()
         assert [o.name for o in less.select_all().order_by("name")] == ["a", "c"]
@@ -98,6 +100,20 @@ def test_an_attribute_that_has_gone_is_hidden_and_its_values_are_kept(
             ("b", [1, 2]),
             (None, []),
         ]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"name": persistent("Name", int)}, {"name": persistent("Names", [str])}],
+    ids=["another type", "a list"],
+)
+def test_what_needs_a_migration_says_how_to_write_one(archive: Archive, attributes: dict[str, Any]) -> None:
+    declare(**attributes)
+    with pytest.raises(
+        UsageError, match=r"write a migration: 'python -m datamodel.migrations new .*docs/migrations.md"
+    ):
+        archive.prepare()
+    assert recorded(archive) == []
 
 
 OPEN = """

@@ -1,0 +1,417 @@
+"""Does an older archive say how it is upgraded, and is it then as if it had been begun now, whatever is killed?"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.config import Config
+from datamodel.crash import CRASH_POINTS
+from datamodel.errors import NotFoundError, UsageError
+from datamodel.history import event
+from datamodel.revisions import alembic_version, known, newest, revision_of
+from datamodel.schema import metadata
+from datamodel.schema_changes import schema_change
+from datamodel.session import Session
+from datamodel.upgrading import plan, upgrade
+from processing import classes
+from tests.old_archives import FIRST, SECOND, OldRemark, thaw
+from vo_server import awe, cli
+from vo_server.tap import tap_schema
+
+assert tap_schema.tables  # so that all tables are known here
+FIRST_STEP = "0001  Write no value as NULL, and instants as ISO 8601, in the log of events"
+
+
+@pytest.fixture
+def old(database_url: str, tmp_path: Path, clock: Any) -> Iterator[Archive]:
+    """An archive from before revisions were counted, not prepared."""
+    opened = Archive(Config(archive=tmp_path / "archive", database_url=database_url, project="P"), clock)
+    thaw(opened)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def command(
+    old: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs ``vo-server`` on the old archive; gives its exit code and what it said."""
+    monkeypatch.setenv("VO_DATABASE_URL", old.config.database_url)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = cli.main([*words, "--archive", str(old.config.archive)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run
+
+
+def revision(archive: Archive) -> str | None:
+    with archive.database.read() as connection:
+        return revision_of(connection)
+
+
+def changes(archive: Archive) -> list[Any]:
+    with archive.database.read() as connection:
+        table = schema_change
+        return list(
+            connection.execute(sa.select(table.c.what, table.c.told, table.c.at).order_by(table.c.id))
+        )
+
+
+def events(archive: Archive, *attributes: str) -> list[tuple[Any, ...]]:
+    wanted = sa.select(event.c.old, event.c.new).where(event.c.attribute.in_(attributes))
+    with archive.database.read() as connection:
+        return [tuple(row) for row in connection.execute(wanted.order_by(event.c.id))]
+
+
+def test_an_old_archive_says_its_revision_and_the_command(old: Archive) -> None:
+    at = old.config.archive
+    with pytest.raises(UsageError) as refused:
+        old.prepare()
+    assert str(refused.value) == (
+        f"the archive at '{at}' has revision 0 (it was begun before revisions were counted), and this program "
+        f"works with {newest()}: back the archive up, end what uses it, and run 'vo-server upgrade --archive {at}' "
+        "(with --dry-run it only shows what would be done)"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["status", "get BiasFrame --chip A5382", "catalogue list", "worker", "serve", "ingest /nowhere/x.fits"],
+)
+def test_every_command_refuses_an_old_archive_and_changes_nothing(
+    old: Archive, command: Callable[..., tuple[int, str, str]], words: str, tmp_path: Path
+) -> None:
+    (tmp_path / "x.fits").write_bytes(b"")
+    code, _, said = command(*words.replace("/nowhere", str(tmp_path)).split())
+    assert code == 2
+    assert (
+        f"has revision 0 (it was begun before revisions were counted), and this program works with {newest()}"
+        in said
+    )
+    assert f"run 'vo-server upgrade --archive {old.config.archive}'" in said
+    with old.database.read() as connection:
+        assert not sa.inspect(connection).has_table(alembic_version.name)
+
+
+def test_the_prompt_refuses_an_old_archive(
+    old: Archive, command: Callable[..., tuple[int, str, str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert awe.main(["--archive", str(old.config.archive), "-c", "print(1)"]) != 0
+    assert "run 'vo-server upgrade --archive" in capsys.readouterr().err
+
+
+def test_a_dry_run_shows_the_plan_and_does_nothing(
+    old: Archive, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, said, _ = command("upgrade", "--dry-run")
+    assert code == 0
+    assert f"to come to {newest()}, there is to do:\n  {FIRST_STEP}\n" in said
+    assert "have a backup" in said
+    code, said, _ = command("upgrade", "--dry-run", "--json")
+    told = json.loads(said)
+    assert (code, told["found"], told["newest"], told["done"]) == (0, "0", newest(), False)
+    assert told["steps"][0] == {"revision": "0001", "what": FIRST_STEP.removeprefix("0001  ")}
+    assert revision(old) == "0"
+
+
+def test_an_upgraded_archive_opens_and_a_second_upgrade_does_nothing(
+    old: Archive, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    code, said, _ = command("upgrade")
+    assert (code, said.splitlines()[-1]) == (0, f"it has revision {newest()} now")
+    before = changes(old)
+    assert [row.what for row in before] == ["migrated"] * len(known())
+    code, said, _ = command("upgrade")
+    assert (
+        said
+        == f"the archive at '{old.config.archive}' has revision {newest()}, the newest: there is nothing to do\n"
+    )
+    assert (code, changes(old)) == (0, before)
+    assert json.loads(command("upgrade", "--json")[1]) == {
+        "found": newest(),
+        "newest": newest(),
+        "steps": [],
+        "done": True,
+    }
+    assert command("status")[0] == 0
+
+
+def test_the_objects_of_an_upgraded_archive_are_there_and_can_be_changed(old: Archive, clock: Any) -> None:
+    upgrade(old)
+    old.prepare(classes.TABLES)
+    with Session(old, old.caller("A", "P")):
+        first = OldRemark(object_id=FIRST)
+        assert (first.words, first.seen, first.about) == (
+            "clouds",
+            datetime(2025, 12, 3, 4, 5, 6, 700000),
+            None,
+        )
+        first.is_valid = 1
+        first.commit()
+    assert events(old, "is_valid") == [("1", "0"), ("0", "1")]
+
+
+def test_the_log_of_events_says_no_value_as_null_but_leaves_what_people_wrote(old: Archive) -> None:
+    upgrade(old)
+    assert events(old, "seen") == [
+        (None, "2025-12-02T00:00:00.000000"),
+        ("2025-12-02T00:00:00.000000", "2025-12-03T04:05:06.700000"),
+    ]
+    assert events(old, "about") == [(None, SECOND), (SECOND, None)]
+    assert events(old, "is_valid", "_privileges") == [("1", "0"), ("1", "2")]
+    assert events(old, "words") == [
+        ("first", "None"),
+        ("None", "None"),
+        ("None", "clouds"),
+        ("None", "None"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("day", "seen", "about", "is_valid"),
+    [
+        (3, None, None, 1),
+        (4, datetime(2025, 12, 2), None, 1),
+        (5, datetime(2025, 12, 2), SECOND, 1),
+        (6, datetime(2025, 12, 3, 4, 5, 6, 700000), None, 1),
+        (7, datetime(2025, 12, 3, 4, 5, 6, 700000), None, 0),
+    ],
+)
+def test_what_was_before_the_upgrade_is_seen_as_it_was(
+    old: Archive, day: int, seen: datetime | None, about: str | None, is_valid: int
+) -> None:
+    upgrade(old)
+    old.prepare(classes.TABLES)
+    caller = old.caller("A", "P").at(as_of=datetime(2025, 12, day, 20))
+    with Session(old, caller):
+        first = OldRemark(object_id=FIRST)
+        assert (first.seen, first.about and first.about.object_id, first.is_valid) == (seen, about, is_valid)
+
+
+def tables_of(archive: Archive) -> dict[str, Any]:
+    """What the database says of all tables that are not of classes, as far as it can be compared."""
+    archive.prepare(classes.TABLES)
+    fixed = [table for table in metadata.tables.values() if "class" not in table.info]
+    archive.database.create(fixed)
+    found: dict[str, Any] = {}
+    with archive.database.read() as connection:
+        inspector = sa.inspect(connection)
+        for table in fixed:
+            columns = {
+                c["name"]: (str(c["type"].compile(connection.dialect)), c["nullable"], c["default"])
+                for c in inspector.get_columns(table.name)
+            }
+            keys = {
+                (tuple(k["constrained_columns"]), k["referred_table"], tuple(k["referred_columns"]))
+                for k in inspector.get_foreign_keys(table.name)
+            }
+            indices = {
+                (i["name"], tuple(i["column_names"]), i["unique"]) for i in inspector.get_indexes(table.name)
+            }
+            unique = {tuple(u["column_names"]) for u in inspector.get_unique_constraints(table.name)}
+            primary = tuple(inspector.get_pk_constraint(table.name)["constrained_columns"])
+            found[table.name] = {
+                "columns": columns,
+                "foreign keys": keys,
+                "indices": indices,
+                "unique": unique,
+                "primary key": primary,
+            }
+    return found
+
+
+def test_an_upgraded_archive_has_the_tables_of_one_that_is_begun_now(
+    old: Archive, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    """Where this fails, a table of `metadata` was changed without a migration: see docs/migrations.md."""
+    upgrade(old)
+    fresh = Archive(Config(archive=tmp_path / "fresh", database_url=new_database()))
+    try:
+        expected, upgraded = tables_of(fresh), tables_of(old)
+    finally:
+        fresh.close()
+    assert {"account", "event", "job", "observation", "tap_schema_columns", "catalogue_entry"} <= set(
+        expected
+    )
+    for name, table in expected.items():
+        assert upgraded[name] == table, f"a migration is missing for '{name}'"
+
+
+def test_a_new_archive_is_of_the_newest_revision(archive: Archive) -> None:
+    assert revision(archive) == newest()
+    assert [(row.what, row.told) for row in changes(archive)] == [("begun", newest())]
+    assert upgrade(archive).steps == ()
+
+
+@pytest.mark.parametrize(
+    "action", [lambda archive: archive.prepare(), plan, upgrade], ids=["open", "plan", "upgrade"]
+)
+def test_an_archive_that_a_later_program_upgraded_is_refused(
+    archive: Archive, action: Callable[[Archive], Any]
+) -> None:
+    with archive.database.write() as connection:
+        connection.execute(sa.update(alembic_version).values(version_num="9000"))
+    with pytest.raises(UsageError, match=f"has revision 9000, .* only those up to {newest()}: it is too old"):
+        action(archive)
+    assert revision(archive) == "9000"
+
+
+def test_where_no_archive_was_begun_there_is_nothing_to_upgrade(database_url: str, tmp_path: Path) -> None:
+    empty = Archive(Config(archive=tmp_path / "archive", database_url=database_url))
+    with pytest.raises(NotFoundError, match="there is no archive in the database"):
+        upgrade(empty)
+    empty.close()
+
+
+UPGRADE = """
+import sys
+from pathlib import Path
+from datamodel.archive import Archive
+from datamodel.config import Config
+from datamodel.upgrading import upgrade
+
+archive = Archive(Config(archive=Path(sys.argv[1]), database_url=sys.argv[2]))
+print(len(upgrade(archive, *map(Path, sys.argv[3:])).steps))
+archive.close()
+"""
+
+
+def start(archive: Archive, *folder: Path, at: str = "") -> subprocess.Popen[str]:
+    """Upgrade in a process of its own, which may end at a crash point."""
+    command = [
+        sys.executable,
+        "-c",
+        UPGRADE,
+        str(archive.config.archive),
+        archive.config.database,
+        *map(str, folder),
+    ]
+    environment = {**os.environ, "VO_CRASH_AT": at}
+    place = Path(__file__).parent.parent
+    return subprocess.Popen(command, env=environment, cwd=place, stdout=subprocess.PIPE, text=True)
+
+
+def test_every_crash_point_of_upgrades_is_hit_here() -> None:
+    assert sorted(p for p in CRASH_POINTS if p.startswith("upgrade.")) == ["upgrade.done", "upgrade.step"]
+
+
+TWO = {
+    "r0001_rename.py": """
+        with op.batch_alter_table("project") as table:
+            table.alter_column("description", new_column_name="told")
+    """,
+    "r0002_narrow.py": """
+        with op.batch_alter_table("project", naming_convention={"uq": "uq_%(table_name)s_%(column_0_name)s"}) as table:
+            table.alter_column("told", type_=sa.String(50), existing_type=sa.Text(), nullable=False)
+            table.create_unique_constraint("uq_project_told", ["told"])
+    """,
+}
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Path:
+    """A folder with two migrations that make a table anew to which others refer."""
+    return written(tmp_path / "versions", TWO)
+
+
+def written(folder: Path, migrations: dict[str, str]) -> Path:
+    folder.mkdir(exist_ok=True)
+    before = None
+    for name, body in migrations.items():
+        head = f'"""Do {name[6:-3]}."""\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
+        head += f"revision, down_revision = {name[1:5]!r}, {before!r}\n\n\ndef upgrade():\n"
+        (folder / name).write_text(head + body.strip("\n"), encoding="utf-8")
+        before = name[1:5]
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("at", "there"),
+    [
+        ("upgrade.step:2", False),
+        pytest.param("upgrade.step", False, marks=pytest.mark.killing),
+        pytest.param("upgrade.done", True, marks=pytest.mark.killing),
+    ],
+)
+def test_an_upgrade_killed_at_any_point_is_whole_or_nothing(
+    old: Archive, two: Path, at: str, there: bool
+) -> None:
+    process = start(old, two, at=at)
+    process.communicate()
+    assert process.returncode == 137
+    assert revision(old) == ("0002" if there else "0")
+    with old.database.read() as connection:
+        inspector = sa.inspect(connection)
+        assert {c["name"] for c in inspector.get_columns("project")} >= {"told" if there else "description"}
+        assert [name for name in inspector.get_table_names() if name.startswith("_alembic")] == []
+        assert inspector.has_table(schema_change.name) == there
+    assert len(upgrade(old, two).steps) == (0 if there else 2)
+    assert [row.told for row in changes(old)] == ["0001 Do rename", "0002 Do narrow"]
+
+
+def test_of_two_that_upgrade_at_once_one_does_it(old: Archive) -> None:
+    other = Archive(old.config, old.clock)
+    with ThreadPoolExecutor(2) as pool:
+        done = sorted(len(upgraded.steps) for upgraded in pool.map(upgrade, (old, other)))
+    other.close()
+    assert done == [0, len(known())]
+    assert len(changes(old)) == len(known())
+
+
+@pytest.mark.killing
+def test_of_two_processes_that_upgrade_at_once_one_does_it(old: Archive) -> None:
+    processes = [start(old), start(old)]
+    said = sorted(process.communicate()[0] for process in processes)
+    assert [process.returncode for process in processes] == [0, 0]
+    assert said == ["0\n", f"{len(known())}\n"]
+    assert len(changes(old)) == len(known())
+
+
+def test_a_table_that_others_refer_to_is_made_anew_with_its_rows(old: Archive, two: Path, clock: Any) -> None:
+    done = upgrade(old, two)
+    assert [(step.revision, step.what) for step in done.steps] == [
+        ("0001", "Do rename"),
+        ("0002", "Do narrow"),
+    ]
+    assert [row.at for row in changes(old)] == [clock(), clock()]
+    with old.database.write() as connection:
+        assert list(connection.exec_driver_sql("SELECT name, told, maximum_privileges FROM project")) == [
+            ("P", "", 5)
+        ]
+        assert connection.exec_driver_sql("SELECT count(*) FROM membership").scalar() == 2
+    with pytest.raises(sa.exc.IntegrityError), old.database.write() as connection:
+        connection.exec_driver_sql("DELETE FROM project")
+    with pytest.raises(sa.exc.IntegrityError), old.database.write() as connection:
+        connection.exec_driver_sql("INSERT INTO project VALUES ('Q', '', 5)")
+
+
+@pytest.mark.parametrize(
+    ("body", "failure"),
+    [
+        ('    op.execute("DELETE FROM account")', sa.exc.IntegrityError),
+        ('    raise RuntimeError("a mistake")', RuntimeError),
+    ],
+    ids=["rows that refer to none", "a mistake"],
+)
+def test_an_upgrade_that_fails_leaves_the_archive_as_it_was(
+    old: Archive, two: Path, body: str, failure: type[Exception]
+) -> None:
+    written(two, TWO | {"r0003_fail.py": body})
+    with pytest.raises(failure):
+        upgrade(old, two)
+    with old.database.read() as connection:
+        assert connection.exec_driver_sql("SELECT description FROM project").scalar() == ""
+        assert connection.exec_driver_sql("SELECT count(*) FROM account").scalar() == 2
+    assert revision(old) == "0"
