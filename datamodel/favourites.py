@@ -6,12 +6,12 @@ import sqlalchemy as sa
 
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.datatypes import Timestamp
-from datamodel.schema import metadata, oid_column
+from datamodel.schema import metadata, oid_column, serial_column
 
 favourite = sa.Table(
     "favourite",
     metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    serial_column(),
     sa.Column("project", sa.String(100), nullable=False),
     oid_column("object_id", nullable=False, index=True),
     sa.Column("set_at", Timestamp(), nullable=False),

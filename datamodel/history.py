@@ -11,12 +11,12 @@ import sqlalchemy as sa
 
 from datamodel.clock import Clock
 from datamodel.datatypes import Timestamp
-from datamodel.schema import metadata, oid_column
+from datamodel.schema import metadata, oid_column, serial_column
 
 event = sa.Table(
     "event",
     metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    serial_column(),
     sa.Column("at", Timestamp(), nullable=False),
     sa.Column("kind", sa.String(40), nullable=False),
     oid_column("object_id", index=True),

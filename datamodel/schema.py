@@ -27,6 +27,12 @@ def oid_column(name: str, *constraints: Any, **options: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.String(OID_LENGTH), *constraints, **options)
 
 
+def serial_column() -> sa.Column[Any]:
+    """A primary key ``id`` whose numbers count up."""
+    kind = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    return sa.Column("id", kind, primary_key=True, autoincrement=True)
+
+
 def parent(cls: Any) -> Any | None:
     """The persistent parent class; None for the root."""
     return next((b for b in cls.__mro__[1:] if "__persistent__" in vars(b) and b.__own_table__), None)

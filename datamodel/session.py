@@ -105,6 +105,15 @@ class Session:
             self._undo.clear()
         self._follow_up()
 
+    @contextmanager
+    def within(self, connection: sa.Connection) -> Iterator["Session"]:
+        """Look through a transaction of somebody else inside the block: what it has written is seen."""
+        before, self._connection = self._connection, connection
+        try:
+            yield self
+        finally:
+            self._connection = before
+
     @property
     def is_writing(self) -> bool:
         """Whether a transaction is under way."""

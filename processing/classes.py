@@ -20,6 +20,7 @@ from processing.master_flat_frame import MasterFlatFrame
 from processing.read_noise import ReadNoise
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
+from processing.standing_tables import STANDING_TABLES
 from processing.twilight_flat_frame import TwilightFlatFrame
 from processing.waivers import waiver
 from processing.weight_frame import WeightFrame
@@ -54,6 +55,7 @@ TABLES = [
     observations.edges,
     observations.listing_state,
     observations.observation,
+    *STANDING_TABLES,
     sources.counter,
     sources.source,
     sources.source_owner,

@@ -10,7 +10,7 @@ from datamodel import crash, history
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.datatypes import Timestamp
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError, nearest
-from datamodel.schema import metadata
+from datamodel.schema import metadata, serial_column
 from datamodel.session import Session
 from processing.declarations import parameters
 from processing.keys import Keys
@@ -28,7 +28,7 @@ SET = crash.declare("default.rows", "a default is written, the transaction is no
 default_value = sa.Table(
     "default_value",
     metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    serial_column(),
     sa.Column("class_name", sa.String(100), nullable=False),
     sa.Column("name", sa.String(100), nullable=False),
     sa.Column("value", sa.Text, nullable=False),

@@ -27,6 +27,7 @@ from datamodel.session import Session
 from datamodel.sphere import separation
 from processing.algorithms.sky_positions import footprint
 from processing.keys import keys_of_raw
+from processing.news import news
 from processing.plan import Planner
 from processing.site import instruments_of
 
@@ -47,30 +48,18 @@ def refresh(session: Session) -> int:
     if session.is_writing:
         session.after_commit(refresh)
         return 0
-    while news := _news(session):
+    while found := news(session, _seen()):
         with Session(session.archive, Caller(SERVICE_ACCOUNT, level=WORLD)) as public:
-            exposures = _affected(public, *news)
+            exposures = _affected(public, *found)
             rows = _rows(public, exposures)
-        if _write(session, [e.object_id for e in exposures], rows, *news):
+        if _write(session, [e.object_id for e in exposures], rows, *found):
             return len(exposures)
     return 0
 
 
-def _news(session: Session) -> tuple[int, int] | None:
-    """The last event that was looked at, and the newest one; None where they are the same.
-
-    No event with a smaller number than the newest is going to be committed later.
-    """
-    here = sa.select(listing_state.c.last_event).where(listing_state.c.name == _STATE).scalar_subquery()
-    statement = sa.select(sa.func.coalesce(here, 0), sa.func.coalesce(sa.func.max(event.c.id), 0))
-    with session.connection() as connection:
-        last, newest = connection.execute(statement).one()
-    lock = session.archive.database.facts.lock_events
-    if newest > last and lock:
-        with session.transaction() as connection:
-            connection.exec_driver_sql(lock)
-            last, newest = connection.execute(statement).one()
-    return (last, newest) if newest > last else None
+def _seen() -> Any:
+    here = listing_state.c.name == _STATE
+    return sa.select(listing_state.c.last_event).where(here).scalar_subquery()
 
 
 def _affected(session: Session, last: int, newest: int) -> list[Any]:

@@ -1,6 +1,6 @@
 """One target of a plan: what it is, what it is made from, and how it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -34,6 +34,13 @@ STATUSES = {
 """How a target can stand; a role that is empty, legitimately, is ``null``."""
 
 _WORST_FIRST = {"invalid": INVALID, "flag": FLAGGED, "data missing": DATA_MISSING}
+
+
+def status_of(reasons: Iterable[Reason]) -> str:
+    """How a product stands that there are some reasons to make again."""
+    kinds = {reason.kind for reason in reasons}
+    worst = next((status for kind, status in _WORST_FIRST.items() if kind in kinds), OUTDATED)
+    return worst if kinds else OK
 
 
 @dataclass
@@ -118,9 +125,7 @@ class Node:
             return NOT_CHECKED
         if self.existing is None:
             return BLOCKED if self.missing else TO_BUILD
-        kinds = {reason.kind for reason in self.reasons}
-        worst = next((status for kind, status in _WORST_FIRST.items() if kind in kinds), OUTDATED)
-        return worst if kinds else OK
+        return status_of(self.reasons)
 
     @property
     def can_be_had(self) -> bool:

@@ -1,6 +1,7 @@
 """What there is to do for a target: the target with its ideal inputs, depth first, each node once."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from datamodel.errors import UsageError, nearest
@@ -98,6 +99,24 @@ class Planner:
         file = self.instruments.named(keys.instrument.name)
         return self._plan(Node(type(product), keys.for_class(type(product)), product), file, self.depth)
 
+    def absent(self, cls: Any, keys: Keys) -> Node:
+        """The plan for one target as if there were none that can be used."""
+        keys = keys.for_class(cls)
+        file = self.instruments.named(keys.instrument.name)
+        at = keys if cls.of_exposure else keys.at(self.night(keys))
+        return self._plan(Node(cls, at), file, self.depth)
+
+    def night(self, keys: Keys) -> datetime:
+        """Midnight of the night that the instant of some keys is in."""
+        file = self.instruments.named(keys.instrument.name)
+        return file.midnight(file.night_of(keys.instant))
+
+    def raw_frames_of(self, cls: Any, name: str, keys: Keys) -> list[Any]:
+        """The raw frames that a product with these keys would be made from in a role that is a list of them."""
+        keys = keys.for_class(cls)
+        found, _ = self._raw_input(cls, roles(cls)[name], keys, self.instruments.named(keys.instrument.name))
+        return list(found)
+
     def _plan(self, node: Node, file: InstrumentFile, depth: Depth) -> Node:
         cls, keys, existing = node.cls, node.keys, node.existing
         if not file.makes(cls.__name__):
@@ -188,7 +207,8 @@ class Planner:
                 raise UsageError(
                     f"{prefix}{name} is {values[name]}, but what is made from it has {name} {value}"
                 )
-            values |= {name: value} if name in values else {}
+            if name in values and values[name] != value:
+                values[name] = given[name] = value
         return values, frozenset(given)
 
     def _reasons(self, node: Node) -> Iterator[Reason]:

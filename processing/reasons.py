@@ -73,9 +73,13 @@ def of_itself(product: Any) -> list[Reason]:
     if product.is_valid <= 0:
         found.append(Reason("invalid"))
     found += [Reason("flag", name) for name in flag_names(type(product), product.quality_flags)]
-    if product.filename and not current().archive.store.has(product.filename):
-        found.append(Reason("data missing"))
-    return found
+    return found + of_bytes(product)
+
+
+def of_bytes(product: Any) -> list[Reason]:
+    """The reason that the bytes of a product are gone, where they are."""
+    gone = product.filename and not current().archive.store.has(product.filename)
+    return [Reason("data missing")] if gone else []
 
 
 def of_parameters(product: Any, effective: dict[str, Any]) -> list[Reason]:

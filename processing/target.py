@@ -11,15 +11,16 @@ from datamodel.context import NEWEST
 from datamodel.errors import NotFoundError
 from datamodel.persistent import persistent
 from datamodel.session import current
+from processing import standing
 from processing.activity import look
 from processing.asking import ask, keys_of_group, looking
 from processing.claims import Progress
 from processing.execute import Execution, workers_of
 from processing.keys import Keys, keys_of_raw
 from processing.listing import refresh
-from processing.node import FLAGGED, INVALID, Node
+from processing.node import FLAGGED, INVALID, Node, status_of
 from processing.plan import Depth, Planner, depth_of
-from processing.reasons import Reason
+from processing.reasons import Reason, of_bytes
 from processing.selection import EXACT, Choice, Demands, choose, with_compatibility
 from processing.site import instruments_of
 from processing.timeline import Timeline, timeline
@@ -183,6 +184,8 @@ class ProcessTarget:
             How many levels of what it is made from are looked at: 0, 1, ...; ``pipeline`` passes over
             calibrations; None for all.
         """
+        if depth_of(depth) is None and (kept := standing.kept(current(), self)) is not None:
+            return (*kept, *of_bytes(self))
         return self._node(depth).reasons
 
     def uptodate(self, depth: Depth = None) -> bool:
@@ -193,7 +196,7 @@ class ProcessTarget:
         """One of `processing.node.STATUSES`, or ``eclipsed`` (a newer one is used in its place)."""
         choice = choose(type(self), self.own_keys().for_class(type(self)))
         is_best = choice is None or choice.winner is self
-        status = self._node(depth).status
+        status = status_of(self.why(depth))
         return status if is_best or status in (INVALID, FLAGGED) else "eclipsed"
 
     def _node(self, depth: Depth = None) -> Node:

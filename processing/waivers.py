@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from datamodel import crash, history
 from datamodel.datatypes import Timestamp
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError
-from datamodel.schema import metadata
+from datamodel.schema import metadata, serial_column
 from datamodel.session import Session
 from processing.recipe import recipe_digest
 
@@ -16,7 +16,7 @@ WAIVED = crash.declare("waiver.rows", "the waiver is written, the transaction is
 waiver = sa.Table(
     "waiver",
     metadata,
-    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    serial_column(),
     sa.Column("class_name", sa.String(100), nullable=False, index=True),
     sa.Column("old_digest", sa.String(64), nullable=False),
     sa.Column("new_digest", sa.String(64), nullable=False),

@@ -1,5 +1,6 @@
 """A recipe's digest changes with what it does, and with nothing else."""
 
+import importlib.metadata
 import importlib.util
 import sys
 import textwrap
@@ -23,6 +24,8 @@ def deeper(x):
     return x * LIMIT
 
 class Target:
+    libraries = ()
+
     @staticmethod
     def make(inputs, parameters):
         """Make it."""
@@ -67,3 +70,19 @@ def test_a_digest_follows_the_meaning(digest_of: object, old: str, new: str, cha
     assert old in RECIPE
     before = digest_of(RECIPE)
     assert (digest_of(RECIPE.replace(old, new)) != before) is changes
+
+
+def test_another_version_of_a_library_matters_to_those_that_name_it(
+    digest_of: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naming = RECIPE.replace("LIMIT = 5.0", "import numpy as np\nLIMIT = 5.0").replace(
+        "x * LIMIT", "np.multiply(x, LIMIT)"
+    )
+    declaring = RECIPE.replace("libraries = ()", 'libraries = ("scipy",)')
+    before = [digest_of(code) for code in (RECIPE, naming, declaring)]
+    version = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda n: "99" if n == "numpy" else version(n))
+    after = [digest_of(code) for code in (RECIPE, naming, declaring)]
+    assert [a != b for a, b in zip(after, before, strict=True)] == [False, True, False]
+    monkeypatch.setattr(importlib.metadata, "version", lambda n: "99" if n == "scipy" else version(n))
+    assert digest_of(declaring) != before[2]

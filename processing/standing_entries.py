@@ -1,0 +1,264 @@
+"""What the index of standings must know of products, looked up for many at a time."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.attributes import all_classes
+from datamodel.compile import Joins
+from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller, visible
+from datamodel.frames import RawFrame
+from datamodel.objects import DBObject
+from datamodel.schema import list_table, owner, table_of
+from processing.declarations import parameters, roles
+from processing.timeline import Segment, segments
+
+LENS = Caller(SERVICE_ACCOUNT, level=WORLD)
+"""Who sees what the index tells of."""
+
+CHUNK = 500
+
+
+@dataclass(slots=True)
+class Entry:
+    """One product with its keys, as identifiers; `used` by role."""
+
+    object_id: str
+    cls: Any
+    instrument: str | None
+    chip: str | None
+    filter: str | None
+    compatibility: str
+    instant: datetime
+    raw: str | None
+    values: dict[str, Any] = field(default_factory=dict)
+    used: dict[str, str | None] = field(default_factory=dict)
+    members: dict[str, list[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What tells the content of an input, and whether it can be used; None in `content` where it is hidden."""
+
+    content: str
+    usable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A usable calibration, as a timeline wants it."""
+
+    object_id: str
+    timestamp_start: datetime
+    timestamp_end: datetime
+    creation_date: datetime
+    of_exposure: bool = True  # its grade is nobody's business here
+
+
+def targets() -> tuple[Any, ...]:
+    """All classes of products, those first that others are made from."""
+    return _in_order(tuple(c for c in all_classes() if hasattr(c, "of_exposure")))
+
+
+@cache
+def _in_order(found: tuple[Any, ...]) -> tuple[Any, ...]:
+    ordered: list[Any] = []
+
+    def add(cls: Any) -> None:
+        for target in role_targets(cls).values():
+            if target in found and target not in ordered and target is not cls:
+                add(target)
+        if cls not in ordered:
+            ordered.append(cls)
+
+    for cls in found:
+        add(cls)
+    return tuple(ordered)
+
+
+def role_targets(cls: Any) -> dict[str, Any]:
+    """By name, the classes of the roles that are filled by products."""
+    named = ((name, each.attribute.target_class()) for name, each in roles(cls).items())
+    return {name: target for name, target in named if not issubclass(target, RawFrame)}
+
+
+def list_roles(cls: Any) -> dict[str, Any]:
+    """By name, the classes of raw frames in the roles that are lists of them."""
+    many = ((name, each.attribute) for name, each in roles(cls).items() if each.attribute.many)
+    return {name: a.target_class() for name, a in many if issubclass(a.target_class(), RawFrame)}
+
+
+def users_of(cls: Any) -> Iterator[tuple[Any, str]]:
+    """The classes, and roles of them, that objects of a class can fill."""
+    for user in targets():
+        for name, target in role_targets(user).items():
+            if issubclass(cls, target):
+                yield user, name
+
+
+_SYSTEM = ("object_id", "is_valid", "quality_flags", "content_digest", "creation_date")
+
+
+def entries(connection: sa.Connection, cls: Any, ids: list[str] | None = None) -> Iterator[Entry]:
+    """The visible products of exactly one class; of those with some identifiers, or all."""
+    for chunk in [None] if ids is None else chunks(ids):
+        yield from _entries(connection, cls, chunk)
+
+
+def _entries(connection: sa.Connection, cls: Any, ids: list[str] | None) -> Iterator[Entry]:
+    attributes = cls.__attributes__
+    names = [*_SYSTEM, "filename", "recipe_digest", "parameters_given", *parameters(cls)]
+    singles = list(role_targets(cls))
+    joins = Joins(cls, LENS, needs_all=True)
+    columns = [joins.column((attributes[n],)).label(n) for n in names if n in attributes]
+    columns += [joins.column((attributes[n],)).label(f"role {n}") for n in singles]
+    links = ("instrument", "chip", "filter")
+    keys: dict[str, tuple[str, ...]] = {name: (name,) for name in links}
+    if cls.of_exposure:
+        keys = {name: ("raw", name) for name in links}
+        keys |= {"raw": ("raw",), "instant": ("raw", "DATE_OBS"), "compatibility": ("raw", "compatibility")}
+    else:
+        keys |= {"instant": ("date_obs",), "compatibility": ("compatibility",)}
+    for name, path in keys.items():
+        columns.append(joins.column(_path(cls, path)).label(f"key {name}"))
+    where = [visible(joins.base, LENS), joins.base.c.class_name == cls.__name__]
+    if ids is not None:
+        where.append(joins.base.c.object_id.in_(ids))
+    statement = sa.select(*columns).select_from(joins.clause).where(*where)
+    found = []
+    for row in connection.execute(statement).mappings():
+        values = {n: row[n] for n in names if n in row}
+        key = {n: row[f"key {n}"] for n in keys}
+        found.append(
+            Entry(
+                row["object_id"],
+                cls,
+                key["instrument"],
+                key["chip"],
+                key["filter"] if cls.needs_filter or cls.of_exposure else None,
+                key["compatibility"] or "",
+                key["instant"],
+                key.get("raw"),
+                values,
+                {n: row[f"role {n}"] for n in singles},
+            )
+        )
+    yield from _with_members(connection, cls, found, ids)
+
+
+def _path(cls: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+    path = []
+    for name in names:
+        path.append(cls.__attributes__[name])
+        cls = path[-1].target_class() if path[-1].is_link else cls
+    return tuple(path)
+
+
+def _with_members(
+    connection: sa.Connection, cls: Any, found: list[Entry], ids: list[str] | None
+) -> Iterator[Entry]:
+    by_id = {entry.object_id: entry for entry in found}
+    for name in list_roles(cls):
+        table = list_table(owner(cls, name), name)
+        for entry in found:
+            entry.members[name] = []
+        statement = sa.select(table.c.object_id, table.c.value).order_by(table.c.object_id, table.c.pos)
+        if ids is not None:
+            statement = statement.where(table.c.object_id.in_(ids))
+        for object_id, value in connection.execute(statement):
+            if object_id in by_id:
+                by_id[object_id].members[name].append(value)
+    yield from found
+
+
+def facts(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Facts]:
+    """Of every object; one that the world does not see is like no other, and cannot be used."""
+    root = table_of(DBObject)
+    found: dict[str, Facts] = {}
+    for chunk in chunks(list(dict.fromkeys(ids))):
+        statement = sa.select(
+            root.c.object_id, root.c.content_digest, root.c.is_valid, root.c.quality_flags, root.c.privileges
+        )
+        for oid, digest, is_valid, flagged, privileges in connection.execute(
+            statement.where(root.c.object_id.in_(chunk))
+        ):
+            if privileges < WORLD:
+                found[oid] = Facts(f"restricted {oid}", False)
+            else:
+                found[oid] = Facts(str(digest), is_valid > 0 and flagged == 0)
+    return found
+
+
+class Winners:
+    """The best product for any keys: timelines and newest ones, each looked up once."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._lines: dict[tuple[Any, ...], list[Segment]] = {}
+        self._newest: dict[tuple[Any, str], str | None] = {}
+
+    def prepare(self, cls: Any, raws: Iterable[str]) -> None:
+        """Look up the newest products of some exposures together."""
+        wanted = [raw for raw in dict.fromkeys(raws) if (cls, raw) not in self._newest]
+        attributes = cls.__attributes__
+        for chunk in chunks(wanted):
+            joins = Joins(cls, LENS)
+            raw = joins.column((attributes["raw"],))
+            where = [visible(joins.base, LENS), raw.in_(chunk), *_usable(joins, attributes)]
+            statement = sa.select(raw, joins.base.c.object_id).select_from(joins.clause).where(*where)
+            self._newest |= {(cls, each): None for each in chunk}
+            for of, oid in self._connection.execute(
+                statement.order_by(joins.base.c.creation_date, joins.base.c.object_id)
+            ):
+                self._newest[cls, of] = oid
+
+    def newest(self, cls: Any, raw: str) -> str | None:
+        """The newest usable product of an exposure."""
+        if (cls, raw) not in self._newest:
+            self.prepare(cls, [raw])
+        return self._newest[cls, raw]
+
+    def valid(self, cls: Any, entry: Any, shared: tuple[tuple[str, Any], ...]) -> str | None:
+        """The calibration that is used at the instant of an entry or of a row of `standing`."""
+        filter = entry.filter if cls.needs_filter else None
+        group = (cls, entry.instrument, entry.chip, filter, entry.compatibility, shared)
+        if group not in self._lines:
+            self._lines[group] = self._line(*group)
+        line = self._lines[group]
+        low, high = 0, len(line)
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (middle + 1, high) if line[middle].start <= entry.instant else (low, middle)
+        if low and entry.instant < line[low - 1].end:
+            return str(line[low - 1].winner.object_id)
+        return None
+
+    def _line(
+        self, cls: Any, instrument: Any, chip: Any, filter: Any, compatibility: str, shared: Any
+    ) -> list[Segment]:
+        attributes = cls.__attributes__
+        joins = Joins(cls, LENS, needs_all=True)
+        same = {"instrument": instrument, "chip": chip, "compatibility": compatibility}
+        same |= {"filter": filter} if cls.needs_filter else {}
+        same |= {name: value for name, value in shared if name in parameters(cls)}
+        where = [joins.column((attributes[name],)) == value for name, value in same.items()]
+        names = ("object_id", "timestamp_start", "timestamp_end", "creation_date")
+        columns = [joins.column((attributes[name],)) for name in names]
+        where += [visible(joins.base, LENS), *_usable(joins, attributes)]
+        rows = self._connection.execute(sa.select(*columns).select_from(joins.clause).where(*where))
+        return segments((Candidate(*row) for row in rows), lambda c: (c.creation_date, c.object_id))
+
+
+def _usable(joins: Joins, attributes: dict[str, Any]) -> list[Any]:
+    valid, flagged = (joins.column((attributes[name],)) for name in ("is_valid", "quality_flags"))
+    return [valid > 0, flagged == 0]
+
+
+def chunks(ids: list[str]) -> Iterator[list[str]]:
+    """Some identifiers at a time."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]

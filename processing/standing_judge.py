@@ -1,0 +1,300 @@
+"""Why must products be made again? The rules of `processing.plan` for many products at a time, one level of them."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.frames import RawScienceFrame
+from datamodel.observatory import Chip, Filter, Instrument
+from datamodel.schema import table_of
+from datamodel.session import Session
+from processing import defaults, waivers
+from processing.declarations import ALWAYS, IF_ASKED, flag_names, parameters, role, roles
+from processing.keys import Keys, keys_of_raw
+from processing.node import Node
+from processing.plan import Planner
+from processing.reasons import NOMINAL_RECIPE, Reason
+from processing.recipe import recipe_digest
+from processing.site import instruments_of
+from processing.standing_entries import Entry, Facts, Winners, facts, list_roles, role_targets, targets
+
+RULES, WALKS, LACKS = 0, 1, 2
+"""How a product is judged: by rules; by a walk of its plan; by rules, but what it lacks may come."""
+
+Shared = tuple[tuple[str, Any], ...]
+
+
+@dataclass
+class Written:
+    """Rows of `standing` and `standing_role`."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    roles: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where in the survey a product is: identifiers and an instant."""
+
+    instrument: str | None
+    chip: str | None
+    filter: str | None
+    compatibility: str
+    instant: datetime
+    raw: str | None
+
+
+class Judge:
+    """Says why products must be made again, but for what they are made from being outdated.
+
+    Parameters
+    ----------
+    lens
+        The session in force, through whose eyes they are seen; it looks through the transaction.
+    connection
+        The transaction.
+    """
+
+    def __init__(self, lens: Session, connection: sa.Connection) -> None:
+        self._lens = lens
+        self._connection = connection
+        self._winners = Winners(connection)
+        self._planner = Planner(instruments_of(lens.archive))
+        self._defaults = defaults.in_force(lens)
+        self._named = {o.object_id: o for cls in (Instrument, Chip, Filter) for o in cls.select_all()}
+        self._recipes: dict[Any, frozenset[str]] = {}
+        self._absent: dict[tuple[Any, ...], Node] = {}
+        self._nominal: set[str] | None = None
+
+    def judged(self, cls: Any, found: list[Entry]) -> Written:
+        """What is to be written of some products of a class."""
+        written = Written()
+        walks_all = _forgives(cls)
+        ideals = [self._ideals(cls, entry) for entry in found]
+        ids = {oid for each in ideals for used, best, _ in each.values() for oid in (used, best) if oid}
+        known = facts(self._connection, ids)
+        for entry, each in zip(found, ideals, strict=True):
+            how = WALKS if walks_all or entry.values["recipe_digest"] == NOMINAL_RECIPE else RULES
+            rows = []
+            for name, (used, best, shared) in each.items():
+                reasons, needs = self._of_role(cls, name, used, best, shared, known, _place(entry))
+                how = WALKS if WALKS in (how, needs) else max(how, needs)
+                rows.append(_role_row(cls, entry.object_id, name, used, best, shared, reasons))
+            own = self._walked(cls, entry.object_id) if how == WALKS else self._own(cls, entry)
+            if how == WALKS:
+                rows = [row | {"reasons": "[]"} for row in rows]
+            written.rows.append(_row(entry, own, how))
+            written.roles += rows
+        return written
+
+    def role(self, user: Any, name: str, rows: list[Any]) -> list[tuple[str | None, str, int]]:
+        """Of a role of some rows of `standing` with ``used_id`` and ``shared``: the best, the reasons, and how."""
+        target = role_targets(user)[name]
+        places = [
+            _Place(r.instrument_id, r.chip_id, r.filter_id, r.compatibility, r.instant, r.raw_id)
+            for r in rows
+        ]
+        shared = [_shared(row.shared) for row in rows]
+        if target.of_exposure:
+            self._winners.prepare(target, [place.raw for place in places if place.raw])
+        bests = [self._best(target, place, each) for place, each in zip(places, shared, strict=True)]
+        known = facts(self._connection, {oid for oid in (*bests, *(row.used_id for row in rows)) if oid})
+        found = []
+        for row, place, best, each in zip(rows, places, bests, shared, strict=True):
+            reasons, how = self._of_role(user, name, row.used_id, best, each, known, place)
+            found.append((_kept(user, name, best), dumped(reasons), how))
+        return found
+
+    def _ideals(self, cls: Any, entry: Entry) -> dict[str, tuple[str | None, str | None, Shared]]:
+        """By role: what is used, what is best, and the parameters that these must share with it."""
+        effective = self._effective(cls, entry)
+        found = {}
+        for name, target in role_targets(cls).items():
+            shared = tuple((n, effective[n]) for n in sorted(roles(cls)[name].shares))
+            found[name] = (entry.used[name], self._best(target, _place(entry), shared), shared)
+        return found
+
+    def _best(self, target: Any, place: _Place, shared: Shared) -> str | None:
+        if target.of_exposure:
+            return None if place.raw is None else self._winners.newest(target, place.raw)
+        return self._winners.valid(target, place, shared)
+
+    def _effective(self, cls: Any, entry: Entry) -> dict[str, Any]:
+        """The parameters of a product that would be made now."""
+        values = {name: p.attribute.default for name, p in parameters(cls).items()}
+        if self._defaults:
+            values |= defaults.values_of(self._defaults, cls, self._keys(_place(entry), ()))
+        given = (entry.values["parameters_given"] or "").split()
+        return values | {name: entry.values[name] for name in given if name in values}
+
+    def _own(self, cls: Any, entry: Entry) -> list[Reason]:
+        """The reasons that lie in a product, its raw frames, its parameters and its recipe."""
+        values = entry.values
+        found = [Reason("invalid")] if values["is_valid"] <= 0 else []
+        found += [Reason("flag", name) for name in flag_names(cls, values["quality_flags"])]
+        for name in list_roles(cls):
+            found += self._of_list(cls, name, entry)
+        effective = self._effective(cls, entry)
+        for name, declared in parameters(cls).items():
+            if values[name] != effective[name]:
+                kind = "limit" if declared.affects == "qc" else "param"
+                found.append(Reason(kind, name, detail=f"is {effective[name]}, was {values[name]}"))
+        if values["recipe_digest"] not in self._same_recipes(cls):
+            found.append(Reason("recipe"))
+        return found
+
+    def _same_recipes(self, cls: Any) -> frozenset[str]:
+        if cls not in self._recipes:
+            self._recipes[cls] = waivers.equivalent(self._lens, cls.__name__, recipe_digest(cls))
+        return self._recipes[cls]
+
+    def _of_list(self, cls: Any, name: str, entry: Entry) -> list[Reason]:
+        declared: role = roles(cls)[name]
+        ideal = self._planner.raw_frames_of(cls, name, self._keys(_place(entry), ()))
+        used = facts(self._connection, entry.members[name])
+        before = {used[oid].content for oid in entry.members[name]}
+        now = {str(raw.content_digest) for raw in ideal}
+        found = []
+        if now - before and not declared.forgives_new:
+            found.append(Reason("new", name, len(now - before)))
+        if gone := before - now:
+            faulty = [each for each in used.values() if each.content in gone and not each.usable]
+            if not declared.forgives_new or faulty:
+                found.append(Reason("obsolete", name, len(gone)))
+        return found
+
+    def _of_role(
+        self,
+        cls: Any,
+        name: str,
+        used: str | None,
+        best: str | None,
+        shared: Shared,
+        known: dict[str, Facts],
+        place: _Place,
+    ) -> tuple[list[Reason], int]:
+        """How the object used in a role differs from the best, and how the product is to be judged for that."""
+        planned = roles(cls)[name].planned
+        if best is not None:
+            how = WALKS if planned != IF_ASKED and best in self._nominals() else RULES
+            if used is None:
+                return [Reason("new", name)], how
+            if used == best or known[used].content == known[best].content:
+                return [], how
+            return [Reason("newer" if known[used].usable else "obsolete", name)], how
+        if planned == IF_ASKED:
+            return ([Reason("obsolete", name)] if used is not None else []), RULES
+        absent = self._lacking(role_targets(cls)[name], place, shared)
+        if absent.can_be_had:
+            return [
+                Reason("dep", name, detail=absent.status) if used is None else Reason("obsolete", name)
+            ], LACKS
+        if planned == ALWAYS:
+            return [Reason("missing", name)], LACKS
+        return ([Reason("obsolete", name)] if used is not None else []), LACKS
+
+    def _nominals(self) -> set[str]:
+        if self._nominal is None:
+            self._nominal = set()
+            for cls in targets():
+                if hasattr(cls, "nominal"):
+                    table = table_of(cls)
+                    here = sa.select(table.c.object_id).where(table.c.recipe_digest == NOMINAL_RECIPE)
+                    self._nominal |= set(self._connection.scalars(here))
+        return self._nominal
+
+    def _lacking(self, target: Any, place: _Place, shared: Shared) -> Node:
+        """The plan for a product that there is none of; the same for all that want it in a night."""
+        keys = self._keys(place, shared).for_class(target)
+        at = self._planner.night(keys)
+        when = place.raw if target.of_exposure else at
+        identity = (target, place.instrument, place.chip, keys.filter, place.compatibility, shared, when)
+        if identity not in self._absent:
+            self._absent[identity] = self._planner.absent(target, keys)
+        return self._absent[identity]
+
+    def _keys(self, place: _Place, shared: Shared) -> Keys:
+        raw = None
+        if place.raw is not None:
+            raw = self._lens.load(RawScienceFrame, place.raw)
+            return keys_of_raw(raw).sharing([n for n, _ in shared], dict(shared))
+        instrument, chip, filter = (
+            self._named.get(oid or "") for oid in (place.instrument, place.chip, place.filter)
+        )
+        return Keys(instrument, chip, filter, place.instant, None, place.compatibility, shared)
+
+    def _walked(self, cls: Any, object_id: str) -> list[Reason]:
+        """All reasons of a product by a walk of its plan."""
+        product = self._lens.load(cls, object_id)
+        planner = Planner(instruments_of(self._lens.archive))
+        found = planner.node_of(product, product.own_keys()).reasons
+        return [reason for reason in found if reason.kind != "data missing"]
+
+
+def _forgives(cls: Any) -> bool:
+    """Whether a class has a rule of its own for what it forgives, which is asked of objects."""
+    own: Any = cls.forgives
+    return bool(own.__func__.__qualname__ != "ProcessTarget.forgives")
+
+
+def dumped(reasons: Iterable[Reason]) -> str:
+    """Reasons as JSON."""
+    return json.dumps([[r.kind, r.name, r.count, r.detail] for r in reasons])
+
+
+def loaded(text: str) -> list[Reason]:
+    """What `dumped` has written."""
+    return [Reason(*each) for each in json.loads(text)]
+
+
+def _shared(text: str) -> Shared:
+    return tuple((name, value) for name, value in json.loads(text))
+
+
+def _place(entry: Entry) -> _Place:
+    return _Place(entry.instrument, entry.chip, entry.filter, entry.compatibility, entry.instant, entry.raw)
+
+
+def _kept(cls: Any, name: str, best: str | None) -> str | None:
+    """The best as the index keeps it: not for what is made only if asked, which never makes its users outdated."""
+    return None if roles(cls)[name].planned == IF_ASKED else best
+
+
+def _row(entry: Entry, own: list[Reason], how: int) -> dict[str, Any]:
+    return {
+        "object_id": entry.object_id,
+        "class_name": entry.cls.__name__,
+        "instrument_id": entry.instrument,
+        "chip_id": entry.chip,
+        "filter_id": entry.filter,
+        "compatibility": entry.compatibility,
+        "instant": entry.instant,
+        "raw_id": entry.raw,
+        "own": dumped(own),
+        "walked": how,
+        "outdated": 0,
+    }
+
+
+def _role_row(
+    cls: Any,
+    object_id: str,
+    name: str,
+    used: str | None,
+    best: str | None,
+    shared: Shared,
+    reasons: list[Reason],
+) -> dict[str, Any]:
+    return {
+        "object_id": object_id,
+        "role": name,
+        "used_id": used,
+        "best_id": _kept(cls, name, best),
+        "shared": json.dumps(shared),
+        "reasons": dumped(reasons),
+        "dep": 0,
+    }

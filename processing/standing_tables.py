@@ -1,0 +1,54 @@
+"""The index of how all products stand, as the world sees them: what is used, what would be, and why it differs."""
+
+import sqlalchemy as sa
+
+from datamodel.datatypes import Timestamp
+from datamodel.schema import metadata, oid_column
+
+standing = sa.Table(
+    "standing",
+    metadata,
+    oid_column("object_id", primary_key=True),
+    sa.Column("class_name", sa.String(100), nullable=False),
+    oid_column("instrument_id"),
+    oid_column("chip_id"),
+    oid_column("filter_id"),
+    sa.Column("compatibility", sa.Text, nullable=False),
+    sa.Column("instant", Timestamp()),
+    oid_column("raw_id", index=True),
+    sa.Column("own", sa.Text, nullable=False),
+    sa.Column("walked", sa.SmallInteger, nullable=False),
+    sa.Column("outdated", sa.SmallInteger, nullable=False),
+    sa.Index("ix_standing_place", "class_name", "chip_id", "instant"),
+    sa.Index("ix_standing_walked", "chip_id", "walked"),
+)
+"""A row for each product that the world sees: its keys, and the reasons that lie in it alone, as JSON.
+
+``walked`` is 1 where rules for many at a time do not apply and its plan is walked instead.
+"""
+
+standing_role = sa.Table(
+    "standing_role",
+    metadata,
+    oid_column("object_id", primary_key=True),
+    sa.Column("role", sa.String(100), primary_key=True),
+    oid_column("used_id", index=True),
+    oid_column("best_id", index=True),
+    sa.Column("shared", sa.Text, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),
+    sa.Column("dep", sa.SmallInteger, nullable=False),
+)
+"""A row for each role that is no raw frame: the object used, the best now, and the reasons that make them differ.
+
+``dep`` is 1 where the best is outdated itself; ``shared`` has the parameters that both must have in common, as JSON.
+"""
+
+standing_state = sa.Table(
+    "standing_state",
+    metadata,
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""``last_event``: up to which event the index is true; ``rules``: by which recipes, defaults and instruments."""
+
+STANDING_TABLES = [standing, standing_role, standing_state]
