@@ -11,8 +11,11 @@ from datamodel.columns import Table
 from datamodel.context import Caller
 from datamodel.speech import Speech
 
-_DIALECTS: dict[str, sa.engine.Dialect] = {"sqlite": SQLiteDialect(), "postgresql": PGDialect()}  # type: ignore[no-untyped-call]
-"""As they come, without a driver: percent signs stay single."""
+_DIALECTS: dict[str, sa.engine.Dialect] = {
+    "sqlite": SQLiteDialect(),
+    "postgresql": PGDialect(paramstyle="named"),  # type: ignore[no-untyped-call]
+}
+"""Without a driver, and with parameters that no percent sign begins: so these stay single in texts."""
 
 
 @dataclass(frozen=True)
