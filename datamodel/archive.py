@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import crash, extensions, revisions
+from datamodel import crash, custody, extensions, revisions
 from datamodel.attributes import all_classes
 from datamodel.clock import Clock, utc_now
 from datamodel.config import Config
@@ -76,6 +76,7 @@ class Archive:
         self.listeners: list[Callable[[Any], object]] = []
         self.store = _store(config.archive)
         self.database = Database(config.database)
+        self._use = custody.Use(config.archive)
         give(self.database.engine, extensions.functions(config.udfs))
         self._prepared: set[sa.Table] = set()
         self._resources: dict[str, Any] = {}
@@ -92,11 +93,12 @@ class Archive:
         Raises
         ------
         UsageError
-            The archive must be upgraded first, or is too new for this program; or a class was changed in a way
-            that the rows of old objects cannot follow.
+            The database is not that of the folder; the archive must be upgraded first, or is too new for this
+            program; or a class was changed in a way that the rows of old objects cannot follow.
         """
         self.forget_tables()
         with self.database.write() as connection:
+            custody.require(connection, self.config.archive)
             self.create_tables(connection, tables)
 
     def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
@@ -187,6 +189,7 @@ class Archive:
             if hasattr(each, "close"):
                 each.close()
         self.database.close()
+        self._use.end()
 
 
 def _store(folder: Path) -> Store:

@@ -102,7 +102,7 @@ class PostgresqlSource(ThreadedSource):
         if self._raw.info.transaction_status == TRANSACTION_STATUS_IDLE and self._connection.info[PLAIN]:
             self._receive(statements, types)
             return
-        sink = _Sink(lambda rows: self._hand(lambda: decode(RowsOfCopy.of(rows), self._columns, types)))
+        sink = Sink(lambda rows: self._hand(lambda: decode(RowsOfCopy.of(rows), self._columns, types)))
         cursor.copy_expert(statements, sink)
         sink.end()
 
@@ -130,7 +130,7 @@ class PostgresqlSource(ThreadedSource):
             step = next_step(batch, BATCH_ROWS)
 
 
-class _Sink:
+class Sink:
     """What psycopg2 writes the messages of COPY to; gives lists of rows, without header and trailer."""
 
     def __init__(self, hand: Callable[[list[bytes]], None]) -> None:

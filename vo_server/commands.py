@@ -21,7 +21,7 @@ from processing.ingest import find_files, ingest
 from processing.listing import refresh
 from processing.node import Node
 from processing.opening import open_archive, session_of
-from vo_server import processing_commands, upgrading
+from vo_server import keeping, processing_commands, upgrading
 from vo_server.begun import require_archive
 from vo_server.catalogue import command as catalogue
 
@@ -75,6 +75,7 @@ def parser() -> argparse.ArgumentParser:
     catalogue.add_commands(commands, shared)
     processing_commands.add_commands(commands, shared)
     upgrading.add_command(commands, shared)
+    keeping.add_commands(commands, shared)
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
     _add_json(ingesting)

@@ -12,7 +12,7 @@ LINE_S = 10.0
 
 
 class Shown:
-    """Tells what is being done, how many rows are done, and of how many.
+    """Tells what is being done, how much is done, and of how much.
 
     Parameters
     ----------
@@ -35,24 +35,25 @@ class Shown:
         if self._bar is not None:
             self._bar.close()
 
-    def __call__(self, doing: str, done: int, total: int | None) -> None:
-        """Tell; see `datamodel.catalogue_making.Progress`."""
+    def __call__(self, doing: str, done: int, total: int | None, unit: str = "row") -> None:
+        """Tell; see `datamodel.catalogue_making.Progress` and, with a unit, `datamodel.keeping.files.Progress`."""
         show = self._line if self._bar is None else self._advance
-        show(doing, done, total)
+        show(doing, done, total, unit)
         self._doing = doing
 
-    def _advance(self, doing: str, done: int, total: int | None) -> None:
+    def _advance(self, doing: str, done: int, total: int | None, unit: str) -> None:
         assert self._bar is not None
         if doing != self._doing:
+            self._bar.unit = unit
             self._bar.reset(total)
             self._bar.set_description_str(doing)
         self._bar.total = total
         self._bar.update(done - self._bar.n)
 
-    def _line(self, doing: str, done: int, total: int | None) -> None:
+    def _line(self, doing: str, done: int, total: int | None, unit: str) -> None:
         now = time.monotonic()
         if doing == self._doing and now < self._line_at:
             return
         self._line_at = now + LINE_S
         of = f" of {total:,}" if total else ""
-        print(f"{doing} {done:,}{of} rows" if done else doing, file=self._stream, flush=True)
+        print(f"{doing} {done:,}{of} {unit}s" if done else doing, file=self._stream, flush=True)

@@ -1,0 +1,1 @@
+"""How an archive is kept: backed up while it is used, restored, moved to another database, and verified."""
