@@ -25,7 +25,7 @@ IN_CATALOGUES = {"catalogue.loaded", "catalogue.registered", "catalogue.done"}  
 IN_CHOOSING = {"favourite.rows", "default.rows", "waiver.rows"}  # in test_choosing_killed.py
 IN_BOOTSTRAP = {"bootstrap.made"}  # in test_bootstrap.py
 IN_UPGRADES = {"tables.adapted", "upgrade.step", "upgrade.done"}  # in test_evolution.py and test_upgrading.py
-IN_KEEPING = ("backup.", "restore.")  # in test_keeping_crashes.py
+IN_KEEPING = ("backup.", "restore.", "move.")  # in test_keeping_crashes.py
 TO_HIT = [*IN_GET, *(pytest.param(point, marks=pytest.mark.killing) for point in LATER)]
 
 

@@ -36,7 +36,7 @@ def typed(
     return Typed(archive, capsys)
 
 
-def test_an_archive_is_backed_up_verified_and_restored_from_the_command_line(
+def test_an_archive_is_backed_up_verified_restored_and_moved_from_the_command_line(
     typed: Typed, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backup, there = tmp_path / "backup", tmp_path / "restored"
@@ -56,6 +56,9 @@ def test_an_archive_is_backed_up_verified_and_restored_from_the_command_line(
     assert typed("restore", backup, "--database-url", url, at=there) == 0
     assert f"set database_url to the URL of its database, {url}" in typed.out
     monkeypatch.setenv("VO_DATABASE_URL", url)
+    assert typed("move", "--database-url", f"sqlite:///{there}/archive.sqlite", at=there) == 0
+    assert "remove the setting database_url" in typed.out
+    monkeypatch.delenv("VO_DATABASE_URL")
     assert typed("verify", backup, "--compare", "--json", at=there) == 0
     assert json.loads(typed.out) == {"differences": []}
     assert typed("status", at=there) == 0
@@ -82,7 +85,10 @@ def test_bytes_that_are_lost_are_told_with_a_failure(typed: Typed, archive: Arch
         ("restore EMPTY --archive NEW", "there is no backup at"),
         ("verify EMPTY", "it has no manifest.json"),
         ("verify --compare", "expected the FOLDER of a backup"),
+        ("move --database-url nothing", "is not a database URL"),
+        ("move --database-url mysql://x/y", "database 'mysql' is not supported"),
         ("backup NEW --archive EMPTY", "there is no archive at"),
+        ("move --database-url sqlite:// --archive EMPTY", "there is no archive at"),
         ("verify --archive EMPTY", "there is no archive at"),
     ],
 )

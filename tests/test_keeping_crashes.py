@@ -1,4 +1,4 @@
-"""Whatever moment a backup or a restore is killed at: what was there is whole, and the next one succeeds."""
+"""Whatever moment a backup, a restore or a move is killed at: what was there is whole, and the next one succeeds."""
 
 import os
 import subprocess
@@ -14,15 +14,17 @@ from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.crash import CRASH_POINTS
 from datamodel.errors import UsageError
-from datamodel.keeping import backup, restoring
+from datamodel.keeping import backup, moving, restoring
+from datamodel.keeping.moving import move
 from datamodel.keeping.restoring import aside_of
 from datamodel.keeping.verifying import compare_with_archive, verify_backup
 from datamodel.session import Session
-from tests.keeping import add_thing, backed_up, opened, quiet, restored, rows_of
+from tests.keeping import NOW, add_thing, backed_up, opened, quiet, restored, rows_of
 from vo_server.begun import require_archive
 
 BACKUP = ["backup.tables", "backup.files", "backup.named"]
 RESTORE = ["restore.files", "restore.filled", "restore.committed", "restore.named"]
+MOVE = ["move.filled", "move.committed", "move.switched"]
 
 KEEP = """
 import sys
@@ -30,14 +32,17 @@ from datetime import datetime
 from pathlib import Path
 from datamodel.config import Config
 from datamodel.keeping.backup import backup
+from datamodel.keeping.moving import move
 from datamodel.keeping.restoring import restore
 
 what, folder, url, other = sys.argv[1:]
 config, now = Config(archive=Path(folder), database_url=url), datetime(2026, 2, 3)
 if what == "backup":
     backup(config, Path(other), print, now=now, program="test")
-else:
+elif what == "restore":
     restore(Path(other), config, print, now=now)
+else:
+    move(config, other, print, now=now)
 """
 
 
@@ -65,9 +70,9 @@ def small(archive: Archive, tmp_path: Path) -> Archive:
 
 
 def test_every_crash_point_of_keeping_is_hit_here() -> None:
-    assert {backup, restoring}
-    ours = [point for point in CRASH_POINTS if point.startswith(("backup.", "restore."))]
-    assert sorted(BACKUP + RESTORE) == sorted(ours)
+    assert {backup, moving, restoring}
+    ours = [point for point in CRASH_POINTS if point.startswith(("backup.", "restore.", "move."))]
+    assert sorted(BACKUP + RESTORE + MOVE) == sorted(ours)
 
 
 @pytest.mark.parametrize("point", some(BACKUP, "backup.files"))
@@ -127,3 +132,23 @@ def test_the_database_of_a_restore_that_was_killed_is_not_opened_for_another_fol
     other = replace(config, archive=tmp_path / "other")
     with pytest.raises(UsageError, match=r"has tables already|there is a file"):
         restored(tmp_path / "backup", other)
+
+
+@pytest.mark.parametrize("point", some(MOVE, "move.committed"))
+def test_an_archive_whose_move_is_killed_has_one_database(
+    small: Archive, tmp_path: Path, point: str, new_database: Callable[[], str], clock: Any
+) -> None:
+    rows, url = rows_of(small), new_database()
+    small.close()
+    moved = replace(small.config, database_url=url)
+    killed("move", small.config, url, point)
+    refused = {"move.filled": None, "move.committed": moved, "move.switched": small.config}[point]
+    if refused is not None:
+        with pytest.raises(UsageError, match="does not belong to"):
+            opened(refused, clock)
+    if point != "move.switched":
+        opened(small.config, clock).close()
+        move(small.config, url, quiet, now=NOW)
+    there = opened(moved, clock)
+    assert rows_of(there) == rows
+    there.close()

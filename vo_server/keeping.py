@@ -1,4 +1,4 @@
-"""The commands that keep an archive: ``backup``, ``restore`` and ``verify``, and what they print."""
+"""The commands that keep an archive: ``backup``, ``restore``, ``move`` and ``verify``, and what they print."""
 
 import argparse
 import json
@@ -50,6 +50,8 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     restoring.add_argument("folder", type=Path, metavar="FOLDER", help="the backup")
     restoring.add_argument(_DATABASE, help=f"{_URL}, which is empty (default: the setting database_url)")
     _add_copy(restoring)
+    moving = add("move", _move, "Have the archive have its rows in another database; its bytes stay.")
+    moving.add_argument(_DATABASE, required=True, help=f"{_URL} to move to, which is empty")
     verifying = add("verify", _verify, "Compare every table and file with its digest.")
     verifying.add_argument(
         "folder", nargs="?", type=Path, metavar="FOLDER", help="a backup (default: the files of the archive)"
@@ -94,6 +96,26 @@ def _restore(config: Config, parsed: argparse.Namespace) -> int:
     if lost:
         words += f"\n{len(lost)} files were lost when the backup was made; the command verify names them"
     _tell(parsed, {**_counted(made.manifest), "database": made.database, "lost": lost}, words)
+    return 0
+
+
+def _move(config: Config, parsed: argparse.Namespace) -> int:
+    from datamodel.keeping.moving import move
+
+    require_archive(config)
+    with Shown() as shown:
+        made = move(config, parsed.database_url, shown, now=utc_now())
+    rows = sum(made.rows.values())
+    setting = "" if parsed.database_url == Config(archive=config.archive).database else made.database
+    words = f"{rows:,} rows of {len(made.rows)} tables are in {made.database}\n"
+    words += (
+        f"set database_url (or $VO_DATABASE_URL) to it before the archive is used again: {setting}\n"
+        if setting
+        else "remove the setting database_url (or $VO_DATABASE_URL) before the archive is used again\n"
+    )
+    words += f"the old database is kept: {made.old}"
+    told = {"tables": len(made.rows), "rows": rows, "database": made.database, "old": made.old}
+    _tell(parsed, {**told, "database_url": setting}, words)
     return 0
 
 
