@@ -1,5 +1,6 @@
 """Do the commands that keep an archive say what they did, and refuse what they should?"""
 
+import errno
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,21 @@ def test_bytes_that_are_lost_are_told_with_a_failure(typed: Typed, archive: Arch
     assert typed("verify") == 1
     assert name in typed.out
     assert typed("verify", tmp_path / "backup") == 1
+
+
+def test_a_disk_that_is_full_is_told_of_and_the_next_backup_is_made(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_full(source: Path, *_rest: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(source))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("datamodel.keeping.backup.brought", is_full)
+        assert typed("backup", tmp_path / "backup") == 1
+    assert "the backup was not made: No space left on device: '" in typed.err
+    assert typed("verify", tmp_path / "backup") == 2
+    assert typed("backup", tmp_path / "backup") == 0
+    assert typed("verify", tmp_path / "backup") == 0
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datamodel.clock import utc_now
 from datamodel.config import Config
-from datamodel.errors import DataLostError, UsageError
+from datamodel.errors import ArchiveError, DataLostError, UsageError
 from vo_server import __version__
 from vo_server.begun import require_archive
 from vo_server.catalogue.progress import Shown
@@ -71,7 +72,7 @@ def _backup(config: Config, parsed: argparse.Namespace) -> int:
     from datamodel.keeping.backup import backup
 
     require_archive(config)
-    with Shown() as shown:
+    with _shown("the backup was not made") as shown:
         made = backup(config, parsed.folder, shown, now=utc_now(), program=__version__, link=not parsed.copy)
     found = made.manifest
     told = {**_counted(found), "new_bytes": made.new_bytes, "lost": list(found.lost)}
@@ -85,7 +86,7 @@ def _restore(config: Config, parsed: argparse.Namespace) -> int:
     from datamodel.keeping.restoring import restore
 
     wanted = replace(config, database_url=parsed.database_url or config.database_url)
-    with Shown() as shown:
+    with _shown("the archive was not restored") as shown:
         made = restore(parsed.folder, wanted, shown, now=utc_now(), link=not parsed.copy)
     words = (
         f"'{config.archive}' is restored as it was at {made.manifest.made} (UTC): {_in_words(made.manifest)}"
@@ -103,7 +104,7 @@ def _move(config: Config, parsed: argparse.Namespace) -> int:
     from datamodel.keeping.moving import move
 
     require_archive(config)
-    with Shown() as shown:
+    with _shown("the archive was not moved") as shown:
         made = move(config, parsed.database_url, shown, now=utc_now())
     rows = sum(made.rows.values())
     setting = "" if parsed.database_url == Config(archive=config.archive).database else made.database
@@ -126,7 +127,7 @@ def _verify(config: Config, parsed: argparse.Namespace) -> int:
         raise UsageError("--compare: expected the FOLDER of a backup besides")
     if parsed.folder is None or parsed.compare:
         require_archive(config)
-    with Shown() as shown:
+    with _shown("not all could be read") as shown:
         if parsed.folder is None:
             wrong = verify_archive(config, shown)
         elif parsed.compare:
@@ -136,6 +137,23 @@ def _verify(config: Config, parsed: argparse.Namespace) -> int:
     what = f"'{parsed.folder or config.archive}'"
     _tell(parsed, {"differences": wrong}, "\n".join(wrong) or f"{what} is as it should be")
     return 1 if wrong else 0
+
+
+@contextmanager
+def _shown(failing: str) -> Iterator[Shown]:
+    """Tells how far it has come, and what the system refuses, such as a disk that is full.
+
+    Raises
+    ------
+    ArchiveError
+        It refuses something.
+    """
+    try:
+        with Shown() as shown:
+            yield shown
+    except OSError as error:
+        where = f": '{error.filename}'" if error.filename else ""
+        raise ArchiveError(f"{failing}: {error.strerror or error}{where}") from None
 
 
 def _counted(found: "Manifest") -> dict[str, Any]:

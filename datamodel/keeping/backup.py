@@ -126,9 +126,9 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         for name in (_TABLES, _FILES, _OTHERS):
             (folder / name).mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # it has all that the archive hides
     except OSError as error:
         raise UsageError(f"the backup cannot be at '{folder}': {error.strerror}") from None
-    folder.chmod(0o700)  # it has all that the archive hides
     with (folder / _LOCK).open("a") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
