@@ -9,20 +9,23 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import crash, custody, extensions, revisions
+from datamodel import accounts, crash, custody, extensions, revisions
+from datamodel.accounts import account as account
+from datamodel.accounts import membership as membership
+from datamodel.accounts import project as project
 from datamodel.attributes import all_classes
 from datamodel.clock import Clock, utc_now
 from datamodel.config import Config
-from datamodel.context import EVERY_PROJECT, Caller
+from datamodel.context import VO, Caller
 from datamodel.database import Database
 from datamodel.dialect import insert_absent
-from datamodel.errors import NotFoundError, UsageError
+from datamodel.errors import UsageError
 from datamodel.evolution import adapt
 from datamodel.favourites import favourite
 from datamodel.functions import give, install
 from datamodel.history import event
 from datamodel.own_functions import FUNCTIONS
-from datamodel.schema import metadata, table_of
+from datamodel.schema import table_of
 from datamodel.schema_changes import BEGUN, Change, record, schema_change
 from datamodel.store import Store
 
@@ -32,25 +35,7 @@ ADAPTED = crash.declare(
     "tables.adapted", "tables and columns are made and written down, the transaction is not committed"
 )
 
-account = sa.Table("account", metadata, sa.Column("name", sa.String(100), primary_key=True))
-
-project = sa.Table(
-    "project",
-    metadata,
-    sa.Column("name", sa.String(100), primary_key=True),
-    sa.Column("description", sa.Text),
-    sa.Column("maximum_privileges", sa.SmallInteger, nullable=False),
-)
-
-membership = sa.Table(
-    "membership",
-    metadata,
-    sa.Column("project", sa.ForeignKey("project.name"), primary_key=True),
-    sa.Column("account", sa.ForeignKey("account.name"), primary_key=True),
-)
-
-
-_TABLES = [revisions.alembic_version, schema_change, event, favourite, account, project, membership]
+_TABLES = [revisions.alembic_version, schema_change, event, favourite, *accounts.TABLES]
 
 
 class Archive:
@@ -150,27 +135,25 @@ class Archive:
             return sa.inspect(connection).has_table(event.name)
 
     def caller(self, user: str, project_name: str = "", level: int = 1) -> Caller:
-        """The context of an account, with its memberships.
+        """The context of an account, with its memberships of now.
 
         Raises
         ------
         NotFoundError
             There is no such account.
+        ForbiddenError
+            It is disabled.
         """
         with self.database.read() as connection:
-            if not connection.scalar(sa.select(account.c.name).where(account.c.name == user)):
-                raise NotFoundError(f"there is no account '{user}'")
-            rows = connection.execute(
-                sa.select(membership.c.project).where(membership.c.account == user)
-            ).scalars()
-            return Caller(user, project_name or EVERY_PROJECT, level, frozenset(rows))
+            return accounts.caller(connection, user, project_name, level)
 
     def add_account(self, name: str, *projects: str) -> None:
         """Add an account, and make it a member of projects; what is there already stays."""
+        now = self.clock()
         with self.database.write() as connection:
-            insert_absent(connection, account, {"name": name})
+            insert_absent(connection, account, {"name": name, "created": now})
             for each in projects:
-                row: dict[str, Any] = {"name": each, "description": "", "maximum_privileges": 5}
+                row = {"name": each, "description": "", "maximum_privileges": VO, "created": now}
                 insert_absent(connection, project, row)
                 insert_absent(connection, membership, {"project": each, "account": name})
 

@@ -35,11 +35,13 @@ class Caller:
     level
         The minimum privileges 1..5: lower levels are hidden, and new objects are created at it.
     projects
-        The projects the user is a member of.
+        The projects the user is a member of, all public ones among them.
     as_of
         The instant (naive, UTC) at which everything is seen as it was; None is the present.
     policy
         One of `POLICIES`.
+    managed
+        Those of the projects that the user is a manager of.
     """
 
     user: str | None = None
@@ -48,6 +50,7 @@ class Caller:
     projects: frozenset[str] = field(default_factory=frozenset)
     as_of: datetime | None = None
     policy: str = NEWEST
+    managed: frozenset[str] = field(default_factory=frozenset)
 
     def at(
         self,

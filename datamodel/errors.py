@@ -48,6 +48,14 @@ class BusyError(ArchiveError):
         self.retry_after_s = retry_after_s
 
 
+class TooOftenError(BusyError):
+    """The caller has failed to log in so often that a further attempt is not looked at yet."""
+
+
+class LoginError(ArchiveError):
+    """Who asks is not who they say: a user name, password or token is wrong."""
+
+
 class QueryTimeoutError(ArchiveError):
     """A query ran into its time limit and was interrupted."""
 

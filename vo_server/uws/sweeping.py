@@ -7,7 +7,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from datamodel import catalogue_workshop, jobs
+from datamodel import catalogue_workshop, jobs, login_failures, tokens
 from datamodel.archive import Archive
 from datamodel.jobs import job
 
@@ -42,6 +42,11 @@ def sweep_strays(archive: Archive, older_than_s: float = STRAY_S) -> int:
 def sweep_catalogues(archive: Archive) -> int:
     """Remove the rows of catalogues that were replaced or dropped and are read no more; how many these were."""
     return catalogue_workshop.sweep(archive, wait=False)
+
+
+def sweep_logins(archive: Archive) -> int:
+    """Forget log-ins that failed long ago, and tokens that ended long ago; how many."""
+    return login_failures.sweep(archive) + tokens.sweep(archive)
 
 
 def _is_older(path: Path, limit: float) -> bool:

@@ -14,12 +14,13 @@ from datamodel.jobs import QUEUE
 from datamodel.notify import POLL_S, notices
 from vo_server.uws.execution import Execution
 from vo_server.uws.service import Craft
-from vo_server.uws.sweeping import AT_A_TIME, sweep, sweep_catalogues, sweep_strays
+from vo_server.uws.sweeping import AT_A_TIME, sweep, sweep_catalogues, sweep_logins, sweep_strays
 
 log = logging.getLogger("vo_server.jobs")
 
 SWEEP_S = 10.0
 STRAYS_S = 3600.0
+LOGINS_S = 600.0
 CATALOGUES_S = 60.0
 
 
@@ -99,6 +100,7 @@ CHORES: dict[Callable[[Archive], int], float] = {
     mend: POLL_S,
     sweep: SWEEP_S,
     sweep_catalogues: CATALOGUES_S,
+    sweep_logins: LOGINS_S,
     sweep_strays: STRAYS_S,
 }
 """What every worker looks after besides its job, and how often, in seconds; at once where much was to be done."""
