@@ -1,8 +1,13 @@
 """Has an archive begun where a command looks for it? Looking makes nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from datamodel import custody
+from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import UsageError
+from processing.opening import open_archive
 
 
 def require_archive(config: Config) -> None:
@@ -25,3 +30,20 @@ def require_archive(config: Config) -> None:
             f"there is no archive at '{config.archive}'; expected the folder of one that was begun with "
             f"'vo-server ingest --archive {config.archive} PATH', 'vo-server catalogue add' or 'vo-server demo'"
         )
+
+
+@contextmanager
+def opened(config: Config) -> Iterator[Archive]:
+    """The archive that there is, for a block.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    require_archive(config)
+    archive = open_archive(config)
+    try:
+        yield archive
+    finally:
+        archive.close()

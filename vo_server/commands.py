@@ -21,7 +21,7 @@ from processing.ingest import find_files, ingest
 from processing.listing import refresh
 from processing.node import Node
 from processing.opening import open_archive, session_of
-from vo_server import keeping, processing_commands, upgrading
+from vo_server import keeping, processing_commands, project_command, upgrading, user_command
 from vo_server.begun import require_archive
 from vo_server.catalogue import command as catalogue
 
@@ -76,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
     processing_commands.add_commands(commands, shared)
     upgrading.add_command(commands, shared)
     keeping.add_commands(commands, shared)
+    user_command.add_commands(commands, shared)
+    project_command.add_commands(commands, shared)
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
     _add_json(ingesting)
