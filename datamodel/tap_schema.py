@@ -3,6 +3,7 @@
 TAP 1.1 section 4. Names that are no regular ADQL identifiers, or are reserved words, stand in double quotes.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,9 +15,10 @@ import sqlalchemy as sa
 
 from datamodel.archive import Archive
 from datamodel.catalogues import TABLES as CATALOGUES
+from datamodel.catalogues import entry
 from datamodel.catalogues import version as version_of_catalogues
 from datamodel.columns import Column, ForeignKey, Table
-from datamodel.context import ANONYMOUS, VO, Caller, visible
+from datamodel.context import ANONYMOUS, VO, WORLD, Caller, visible
 from datamodel.datatypes import Timestamp
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata
@@ -160,8 +162,6 @@ _written = sa.Table("tap_schema_written", metadata, sa.Column("at", Timestamp(),
 _EARLIER_STATE = sa.Table("tap_schema_state", sa.MetaData())
 """Is there where the tables do not say yet who may see a row."""
 
-_LAST_SCHEMA = 1_000_000
-
 _OWN, _BROUGHT = "archive", "catalogues"
 """Who keeps a row: `write` or `write_catalogues`."""
 
@@ -186,9 +186,11 @@ def _seen(name: str, caller: Caller) -> sa.Subquery:
     return seen.subquery()
 
 
-def _place(schemas: sa.FromClause) -> sa.ColumnElement[int]:
-    """What tells of a schema counts in its order, but more where it says something."""
-    return schemas.c.schema_index + sa.case((schemas.c.description == "", _LAST_SCHEMA), else_=0)
+def _place(schemas: sa.FromClause) -> sa.ColumnElement[Any]:
+    """What tells of a schema counts more where it says something, and then where fewer may see it."""
+    c = schemas.c
+    silent, brought = (sa.case((each, 1), else_=0) for each in (c.description == "", c.kept_by == _BROUGHT))
+    return sa.tuple_(silent, brought, c.privileges, c.schema_index, c.project)
 
 
 TAP_SCHEMA_TABLES: tuple[Table, ...] = tuple(
@@ -238,13 +240,14 @@ def write(
             return False
         connection.execute(sa.delete(_state))
         connection.execute(sa.insert(_state).values(digest=digest))
-        _replace(connection, archive, _OWN, [(Owner(), _rows(schemas))])
+        _replace(connection, _OWN, [(Owner(), _rows(schemas))])
+        _note(connection, archive)
         after(connection)
     return True
 
 
 def write_catalogues(
-    connection: sa.Connection, archive: Archive, catalogues: Iterable[tuple[Owner, SchemaEntry]]
+    connection: sa.Connection, archive: Archive, catalogues: Iterable[tuple[int, Owner, SchemaEntry]]
 ) -> None:
     """Replace what is told of catalogues, in a transaction under way, if `write` has been called before.
 
@@ -255,12 +258,14 @@ def write_catalogues(
     archive
         Its clock says when.
     catalogues
-        Each with its owner, as a schema of one table.
+        Each with its place and its owner, as a schema of one table.
     """
     if not sa.inspect(connection).has_table(_state.name):
         return
-    told = [(owner, _rows([schema], place)) for place, (owner, schema) in enumerate(catalogues, 1000)]
-    _replace(connection, archive, _BROUGHT, told)
+    before = _of_the_world(connection)
+    _replace(connection, _BROUGHT, [(owner, _rows([schema], place)) for place, owner, schema in catalogues])
+    if _of_the_world(connection) != before:  # else strangers would see when something changed that is hidden
+        _note(connection, archive)
 
 
 def _create(connection: sa.Connection, archive: Archive) -> None:
@@ -270,24 +275,48 @@ def _create(connection: sa.Connection, archive: Archive) -> None:
     archive.database.create_missing(connection, [*_SQL.values(), _state, _written, *CATALOGUES])
 
 
-def _replace(
-    connection: sa.Connection, archive: Archive, keeper: str, told: Sequence[tuple[Owner, Told]]
-) -> None:
+def _replace(connection: sa.Connection, keeper: str, told: Sequence[tuple[Owner, Told]]) -> None:
     for name, table in _SQL.items():
         connection.execute(sa.delete(table).where(table.c.kept_by == keeper))
         rows = [row | asdict(owner) | {"kept_by": keeper} for owner, given in told for row in given[name]]
         if rows:
             connection.execute(sa.insert(table), rows)
+
+
+def _of_the_world(connection: sa.Connection) -> list[Any]:
+    """What strangers are told of catalogues."""
+    found: list[Any] = []
+    for table in _SQL.values():
+        here = (table.c.kept_by == _BROUGHT) & (table.c.privileges >= WORLD)
+        found += sorted(connection.execute(sa.select(table).where(here)).all(), key=repr)
+    return found
+
+
+def _note(connection: sa.Connection, archive: Archive) -> None:
     connection.execute(sa.delete(_written))
     connection.execute(sa.insert(_written).values(at=archive.clock()))
 
 
-def version(archive: Archive) -> tuple[str, datetime | None]:
-    """What stands for all that is told now, and when that was written, naive UTC; None if it never was."""
+def version(archive: Archive) -> str:
+    """What stands for all that is told now; empty where nothing is."""
     with archive.database.read() as connection:
-        written = sa.select(sa.func.max(_written.c.at)).scalar_subquery()
+        digest = connection.scalar(sa.select(_state.c.digest))
+        return f"{digest}-{version_of_catalogues(connection)}" if digest else ""
+
+
+def version_for(archive: Archive, caller: Caller) -> tuple[str, datetime | None]:
+    """What stands for what a caller is told, and when a stranger was told another thing last, naive UTC.
+
+    What is hidden from the caller changes neither. The time is None for who may see more than strangers.
+    """
+    ids = sa.select(entry.c.id).where(visible(entry, caller)).order_by(entry.c.id)
+    written = sa.select(sa.func.max(_written.c.at)).scalar_subquery()
+    with archive.database.read() as connection:
         found = connection.execute(sa.select(_state.c.digest, written)).first()
-        return (f"{found[0]}-{version_of_catalogues(connection)}", found[1]) if found else ("", None)
+        if found is None:
+            return "", None
+        told = " ".join([found[0], *connection.scalars(ids)])
+    return hashlib.sha256(told.encode()).hexdigest(), found[1] if caller == ANONYMOUS else None
 
 
 def read(archive: Archive, caller: Caller = ANONYMOUS) -> tuple[SchemaEntry, ...]:
@@ -340,8 +369,8 @@ def _add_table(rows: Told, schema_name: str, table: TableEntry, first: int) -> N
 
 
 _ORDER = {
-    "schemas": ("schema_index",),
-    "tables": ("table_index",),
+    "schemas": ("schema_index", "schema_name"),
+    "tables": ("table_index", "table_name"),
     "columns": ("column_index",),
     "keys": ("key_id",),
     "key_columns": ("key_id", "from_column"),

@@ -36,7 +36,8 @@ def hashed(response: Response) -> Response:
 
 def _conditional(response: Response, tag: str, modified: datetime | None) -> Response:
     response.set_etag(tag, weak=True)  # compressed or not, it says the same
-    response.last_modified = modified
+    if modified is not None:  # else werkzeug would write the present instant
+        response.last_modified = modified
     response.cache_control.no_cache = True
     response.make_conditional(flask.request)
     return response

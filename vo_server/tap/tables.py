@@ -94,7 +94,7 @@ def table(archive: Archive, caller: Caller, name: str) -> Response:
 
 def names(archive: Archive, caller: Caller) -> list[str]:
     """The names of the tables that the caller may know of, as a query writes them."""
-    schemas = _entries(archive, caller, tap_schema.version(archive)[0])
+    schemas = _entries(archive, caller, tap_schema.version(archive))
     return [table.name for schema in schemas for table in schema.tables]
 
 
@@ -118,10 +118,12 @@ def _answer(
     make: Callable[[tuple[SchemaEntry, ...]], Response],
     *asked: str,
 ) -> Response:
-    digest, written = tap_schema.version(archive)
-    who = (caller.user, caller.project, str(caller.level), *sorted(caller.projects))
-    version = json.dumps([digest, who, asked])
-    return caching.versioned(lambda: make(_entries(archive, caller, digest)), version, modified=written)
+    told, written = tap_schema.version_for(archive, caller)
+
+    def made() -> Response:
+        return make(_entries(archive, caller, tap_schema.version(archive)))
+
+    return caching.versioned(made, json.dumps([told, caller.user, asked]), modified=written)
 
 
 def _entries(archive: Archive, caller: Caller, digest: str) -> tuple[SchemaEntry, ...]:

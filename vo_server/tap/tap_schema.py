@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from datamodel import catalogues, tap_schema
 from datamodel.archive import Archive
+from datamodel.catalogue_places import placed
 from datamodel.columns import Column, ForeignKey, Table
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS, Caller
@@ -90,10 +91,10 @@ def update_tap_schema(archive: Archive, tables: Iterable[Table]) -> bool:
 def tell_of_catalogues(connection: sa.Connection, archive: Archive) -> None:
     """Have TAP_SCHEMA tell of the catalogues that there are, in a transaction that changed them."""
     told = []
-    for each in catalogues.entries(connection):
+    for place, each in placed(catalogues.entries(connection)):
         owner = tap_schema.Owner(each.creator, each.project, each.privileges)
         (schema,) = entries([each.described])
-        told.append((owner, replace(schema, description=each.schema_description)))
+        told.append((place, owner, replace(schema, description=each.schema_description)))
     tap_schema.write_catalogues(connection, archive, told)
 
 
