@@ -36,7 +36,18 @@ class Config:
     )
     trusted_hosts: str = setting("", "further host names, comma-separated, under which requests are accepted")
     trusted_proxies: str = setting(
-        "", "addresses of reverse proxies, comma-separated, whose X-Forwarded-For says who asks"
+        "",
+        "addresses of reverse proxies, comma-separated, whose X-Forwarded-For says who asks, and whose "
+        "X-Forwarded-Proto says whether by https",
+    )
+    login: str = setting(
+        "secure",
+        "how passwords and tokens may come: secure (by https, or on the loopback interface), anywhere (also by http, "
+        "which everybody on the way can read) or none (nobody logs in)",
+    )
+    login_hours: float = setting(
+        12.0,
+        "time after which a log-in on the pages ends, and a token that a program was given for a password",
     )
     host: str = setting("127.0.0.1", "address to listen on")
     port: int = setting(8000, "port to listen on")

@@ -40,6 +40,7 @@ EXPOSED = {
         "Accept-Ranges",
     ),
     *("ETag", "Link", "Retry-After", "WWW-Authenticate", "VO-Status", "VO-Made", "VO-Reasons"),
+    *("X-VO-Authenticated", "X-VO-Bearer"),
 }
 LINKS = re.compile(rb"https?://[^\s<\"']+")
 

@@ -9,6 +9,7 @@ from flask import Flask, Response
 from datamodel.archive import Archive
 from datamodel.errors import UsageError
 from vo_server import compression, dali, errors, site
+from vo_server.auth import challenges, identify, transport
 from vo_server.data.views import blueprint as data
 from vo_server.datalink.views import blueprint as datalink
 from vo_server.sia.views import blueprint as sia
@@ -20,6 +21,7 @@ from vo_server.tap.examples import examples
 from vo_server.tap.query import first_rows
 from vo_server.tap.views import blueprint as tap
 from vo_server.uws.service import Craft
+from vo_server.web.login import blueprint as login
 from vo_server.web.query_page import blueprint as query
 from vo_server.web.tap_service import Example, TapService
 from vo_server.web.views import blueprint as web
@@ -34,7 +36,7 @@ JOBS: dict[str, Craft] = {tap_jobs.NAME: tap_jobs.CRAFT}
 SERVICES = (tap, sia, datalink)
 """The protocols that want errors as VOTables, even of URLs that are nobody's."""
 
-BLUEPRINTS = (web, query, *SERVICES, data)
+BLUEPRINTS = (web, login, query, *SERVICES, data)
 
 MAX_BODY_BYTES = 4 << 20
 """A request may be so long; a query is at most a million characters, which may be percent-encoded."""
@@ -43,7 +45,7 @@ HEADERS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": (
         "Accept-Ranges, Content-Disposition, Content-Length, Content-Location, Content-Range, ETag, Link, Location, "
-        "Retry-After, VO-Made, VO-Reasons, VO-Status, WWW-Authenticate"
+        "Retry-After, VO-Made, VO-Reasons, VO-Status, WWW-Authenticate, X-VO-Authenticated, X-VO-Bearer"
     ),
     "X-Content-Type-Options": "nosniff",
 }
@@ -74,13 +76,20 @@ def create_app(archive: Archive) -> Flask:
     ----------
     archive
         Open and prepared; who opened it closes it.
+
+    Raises
+    ------
+    UsageError
+        The setting ``login`` has no meaning.
     """
+    transport.policy(archive.config)
     app = Flask("vo_server", static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY_BYTES
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.extensions |= {"archive": archive, "up_since": archive.clock(), "tap service": TAP}
     app.before_request(_refuse_strangers(archive))
+    app.before_request(identify.identify)
     app.after_request(_finish)
     app.register_error_handler(Exception, errors.handler(_show_error))
     for blueprint in BLUEPRINTS:
@@ -137,14 +146,19 @@ def _show_error(what: errors.Told) -> Response:
 
 
 def _finish(response: Response) -> Response:
+    archive = site.archive()
     if response.status_code == 412 and response.mimetype != "text/plain":
         response = _refused(response)
     response.headers.update(HEADERS)
-    response.vary.update(("Accept", "Authorization"))
+    response.vary.update(("Accept", "Authorization", "Cookie"))
     compression.finish(response)
-    if dali.caller_of(flask.request).user:
+    user = dali.caller_of(flask.request).user
+    if user:
+        response.headers[challenges.USER_HEADER] = user
         response.cache_control.public = False
         response.cache_control.private = True
+    else:
+        challenges.add(archive, response)
     if flask.request.method == "OPTIONS":
         response.headers.update(PREFLIGHT_HEADERS)
         if response.allow:

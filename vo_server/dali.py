@@ -8,8 +8,11 @@ from urllib.parse import unquote_plus, urlencode
 import flask
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from datamodel.context import ANONYMOUS, Caller
+from datamodel.context import Caller
 from datamodel.errors import UsageError
+from vo_server.auth import identify
+from vo_server.auth.forgery import FIELD
+from vo_server.auth.transport import address_of
 from vo_server.errors import Told
 from vo_server.formats import votable
 from vo_server.formats.document import Info
@@ -130,7 +133,7 @@ def read(request: flask.Request) -> Parameters:
     for name, value in form if request.mimetype == "multipart/form-data" else ():
         if "\ufffd" in f"{name}{value}":  # stands where bytes of a part could not be read
             raise _no_utf8(name)
-    everything = [*request.args.items(multi=True), *form]
+    everything = [*request.args.items(multi=True), *_own(form)]
     for name, value in everything:
         if "\0" in f"{name}{value}":  # no database takes it
             raise UsageError(f"{shown(name)} holds the character NUL, expected text")
@@ -146,22 +149,13 @@ def _whole_body(request: flask.Request) -> bytes:
 
 
 def caller_of(request: flask.Request) -> Caller:
-    """Who asks; everybody is a stranger until there are accounts."""
-    return ANONYMOUS
+    """Who asks; a stranger where nothing came along that says otherwise."""
+    return identify.caller()
 
 
 def who_asks(request: flask.Request) -> str:
-    """The caller as far as bounds per caller go: an account, or the address of a stranger.
-
-    What a proxy says of the address counts only where the proxy is one of the setting ``trusted_proxies``;
-    the last address that is none of these is the one that no stranger can have made up.
-    """
-    trusted = _listed(archive().config.trusted_proxies)
-    forwarded = _listed(request.headers.get("X-Forwarded-For", ""))
-    address = request.remote_addr or "unknown"
-    while address in trusted and forwarded:
-        address = forwarded.pop()
-    return caller_of(request).user or f"address {address}"
+    """The caller as far as bounds per caller go: an account, or the address of a stranger."""
+    return caller_of(request).user or f"address {address_of(request, archive().config)}"
 
 
 def error_document(what: Told) -> flask.Response:
@@ -175,8 +169,9 @@ def shown(text: str) -> str:
     return f"'{cut}'"
 
 
-def _listed(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
+def _own(form: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What a form says to the service."""
+    return [(name, value) for name, value in form if (name or "").lower() != FIELD]
 
 
 def _check_utf8(encoded: bytes) -> None:
@@ -234,5 +229,5 @@ def origin(standard: str, query: str) -> list[Info]:
 def request_url() -> str:
     """The present request as an absolute URL by GET, whatever its method was; without what was uploaded."""
     asked = flask.request
-    written = urlencode([*asked.args.items(multi=True), *asked.form.items(multi=True)])
+    written = urlencode([*asked.args.items(multi=True), *_own(asked.form.items(multi=True))])
     return f"{base_url(archive().config)}{asked.path}" + (f"?{written}" if written else "")

@@ -12,11 +12,13 @@ from datamodel.errors import (
     ArchiveError,
     BusyError,
     ForbiddenError,
+    LoginError,
     MissingInputError,
     NotFoundError,
     OutOfRangeError,
     QueryTimeoutError,
     RecipeError,
+    TooOftenError,
     UsageError,
 )
 
@@ -25,10 +27,12 @@ log = logging.getLogger("vo_server")
 STATUS: dict[type[ArchiveError], int] = {
     UsageError: 400,
     OutOfRangeError: 400,
+    LoginError: 401,
     ForbiddenError: 403,
     NotFoundError: 404,
     MissingInputError: 409,
     RecipeError: 409,
+    TooOftenError: 429,
     BusyError: 503,
     QueryTimeoutError: 400,
 }

@@ -58,8 +58,12 @@ def capability(
     use: str = "full",
     description: str = "",
     interface_type: str = "vs:ParamHTTP",
+    security: Iterable[str] = (),
 ) -> Element:
-    """A ``capability`` with one interface that anybody may use: it names no securityMethod.
+    """A ``capability`` with an interface that anybody may use: it names no securityMethod.
+
+    There is a further interface at the same address for each of the methods by which one can log in, for the schema
+    of VOResource 1.1 takes one method of each; taplint wants one of them alone to be called the standard one.
 
     Parameters
     ----------
@@ -77,18 +81,25 @@ def capability(
         For people.
     interface_type
         The ``xsi:type`` of the interface; ``vr:WebBrowser`` for what people read.
+    security
+        IVOIDs of the methods (SSO 2.0 section 2.1).
     """
     made = etree.Element("capability", {"standardID": standard_id}, nsmap=NAMESPACES)
     if type:
         made.set(f"{{{XSI}}}type", type)
     optional(made, description=description)
-    interface = child(made, "interface", role="std", version=version)
-    interface.set(f"{{{XSI}}}type", interface_type)
-    child(interface, "accessURL", access_url, use=use)
+    for method in (None, *security):
+        interface = child(made, "interface", role=None if method else "std", version=version)
+        interface.set(f"{{{XSI}}}type", interface_type)
+        child(interface, "accessURL", access_url, use=use)
+        if method:
+            child(interface, "securityMethod", standardID=method)
     return made
 
 
-def own_capabilities(service_url: str, *, tables: bool = False, examples: bool = False) -> list[Element]:
+def own_capabilities(
+    service_url: str, *, tables: bool = False, examples: bool = False, security: Iterable[str] = ()
+) -> list[Element]:
     """The capabilities of the resources of VOSI and DALI beside a service.
 
     Parameters
@@ -99,16 +110,20 @@ def own_capabilities(service_url: str, *, tables: bool = False, examples: bool =
         Whether there is a ``/tables``.
     examples
         Whether there is an ``/examples``.
+    security
+        As for `capability`.
     """
+    security = tuple(security)
     made = [
-        capability(f"{STANDARD}#capabilities", f"{service_url}/capabilities"),
-        capability(f"{STANDARD}#availability", f"{service_url}/availability"),
+        capability(f"{STANDARD}#capabilities", f"{service_url}/capabilities", security=security),
+        capability(f"{STANDARD}#availability", f"{service_url}/availability", security=security),
     ]
     if tables:
-        made.append(capability(f"{STANDARD}#tables-1.1", f"{service_url}/tables", version="1.1"))
+        url = f"{service_url}/tables"
+        made.append(capability(f"{STANDARD}#tables-1.1", url, version="1.1", security=security))
     if examples:
         url = f"{service_url}/examples"
-        made.append(capability(EXAMPLES, url, interface_type="vr:WebBrowser"))
+        made.append(capability(EXAMPLES, url, interface_type="vr:WebBrowser", security=security))
     return made
 
 

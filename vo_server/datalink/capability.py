@@ -9,10 +9,11 @@ from vo_server.obscore import links_url
 from vo_server.site import base_url
 
 
-def capability(config: Config) -> list[Any]:
-    """The capabilities of the service, as elements of a VOSI document."""
-    links = vosi.capability(DATALINK_STANDARD, links_url(config), version="1.1", use="base")
-    return [links, *vosi.own_capabilities(f"{base_url(config)}/datalink")]
+def capability(config: Config, security: tuple[str, ...] = ()) -> list[Any]:
+    """The capabilities of the service, as elements of a VOSI document; `security` as in `vosi.capability`."""
+    url = links_url(config)
+    links = vosi.capability(DATALINK_STANDARD, url, version="1.1", use="base", security=security)
+    return [links, *vosi.own_capabilities(f"{base_url(config)}/datalink", security=security)]
 
 
 def self_description(config: Config) -> bytes:

@@ -4,6 +4,7 @@ import flask
 from flask import Blueprint, Response, render_template
 
 from vo_server import answers, dali, errors, vosi
+from vo_server.auth import challenges
 from vo_server.datalink import capability
 from vo_server.datalink.parameters import read
 from vo_server.datalink.query import found, links
@@ -49,7 +50,8 @@ def page() -> Response:
 @blueprint.get("/capabilities")
 def capabilities() -> Response:
     """What the service is."""
-    return vosi.capabilities_document(capability.capability(archive().config))
+    security = challenges.security_methods(archive())
+    return vosi.capabilities_document(capability.capability(archive().config, security))
 
 
 @blueprint.get("/availability")

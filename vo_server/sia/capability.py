@@ -31,10 +31,11 @@ def service_url(config: Config) -> str:
     return f"{base_url(config)}/sia2"
 
 
-def capability(config: Config) -> list[Any]:
-    """The capabilities of the service, as elements of a VOSI document."""
-    query = vosi.capability(STANDARD, f"{service_url(config)}/query", version="2.0", use="base")
-    return [query, *vosi.own_capabilities(service_url(config))]
+def capability(config: Config, security: tuple[str, ...] = ()) -> list[Any]:
+    """The capabilities of the service, as elements of a VOSI document; `security` as in `vosi.capability`."""
+    url = service_url(config)
+    query = vosi.capability(STANDARD, f"{url}/query", version="2.0", use="base", security=security)
+    return [query, *vosi.own_capabilities(url, security=security)]
 
 
 def self_description(config: Config) -> bytes:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from datamodel.bounding import bounded
 from vo_server import answers, dali, descriptors, errors, vosi
+from vo_server.auth import challenges
 from vo_server.errors import Told
 from vo_server.obscore import links_url, obscore
 from vo_server.sia import capability
@@ -50,7 +51,8 @@ def query() -> Response:
 @blueprint.get("/capabilities")
 def capabilities() -> Response:
     """What the service is."""
-    return vosi.capabilities_document(capability.capability(archive().config))
+    security = challenges.security_methods(archive())
+    return vosi.capabilities_document(capability.capability(archive().config, security))
 
 
 @blueprint.get("/availability")

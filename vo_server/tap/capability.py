@@ -15,7 +15,7 @@ UPLOAD_METHODS = ("inline", "http", "https")
 """TAP 1.1 section 2.7.6 has them all; a site that names no hosts refuses each URL, and says so."""
 
 
-def table_access(tap_url: str, config: Config) -> Element:
+def table_access(tap_url: str, config: Config, security: tuple[str, ...] = ()) -> Element:
     """The ``tr:TableAccess`` capability.
 
     Parameters
@@ -24,8 +24,11 @@ def table_access(tap_url: str, config: Config) -> Element:
         Absolute URL of the service, which ``/sync`` and the others follow.
     config
         For the limits.
+    security
+        As in `vo_server.vosi.capability`.
     """
-    made = capability(STANDARD_ID, tap_url, type="tr:TableAccess", version="1.1", use="base")
+    kind = "tr:TableAccess"
+    made = capability(STANDARD_ID, tap_url, type=kind, version="1.1", use="base", security=security)
     for ivo_id, name in DATA_MODELS:
         child(made, "dataModel", name, **{"ivo-id": ivo_id})
     _add_language(made, config)

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from datamodel.errors import NotFoundError
 from vo_server import answers, dali, errors, site, vosi
+from vo_server.auth import challenges
 from vo_server.tap import examples, jobs, parameters, query, tables, uploads
 from vo_server.tap.capability import table_access
 from vo_server.tap.document import about
@@ -52,10 +53,9 @@ def _answered(given: dali.Parameters, folder: Path | None) -> Response:
 def capabilities() -> Response:
     """What the service can do."""
     config = site.archive().config
-    url = f"{site.base_url(config)}/tap"
-    return vosi.capabilities_document(
-        [table_access(url, config), *vosi.own_capabilities(url, tables=True, examples=True)]
-    )
+    url, security = f"{site.base_url(config)}/tap", challenges.security_methods(site.archive())
+    own = vosi.own_capabilities(url, tables=True, examples=True, security=security)
+    return vosi.capabilities_document([table_access(url, config, security), *own])
 
 
 @blueprint.get("/availability")

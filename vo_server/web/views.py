@@ -43,7 +43,17 @@ SERVICES = (
     ("Data", "/data/<object_id>", "the file of one object, for ever"),
 )
 
-KEPT_FROM_ROBOTS = ("/target", "/data", "/object", "/tap", "/sia2", "/datalink", "/query?", "/query/")
+KEPT_FROM_ROBOTS = (
+    "/target",
+    "/data",
+    "/object",
+    "/tap",
+    "/sia2",
+    "/datalink",
+    "/query?",
+    "/query/",
+    "/login",
+)
 
 PICTURES_AT_ONCE = 2
 """A picture needs all pixels of its frame in memory for a moment."""

@@ -1,6 +1,6 @@
 // Which queries run in the background? The list is the server's; it is asked for again while any of them runs.
 
-import { parameters } from "./asking.js";
+import { ownPage, parameters } from "./asking.js";
 
 const SHORTEST_MS = 200;
 const LONGEST_MS = 3000;
@@ -30,7 +30,7 @@ export class Jobs {
   }
 
   async send(url, body, complaint) {
-    const answer = await fetch(url, { method: "POST", body });
+    const answer = await fetch(url, { method: "POST", body, headers: ownPage() });
     if (!answer.ok && answer.status !== 404) throw new Error(`${complaint} (status ${answer.status})`);
     await this.update();
     this.watch();
