@@ -1,7 +1,8 @@
-"""How does a stranger get a product: found up to date, or made first, within bounds?
+"""How does somebody get a product over HTTP: found up to date, or made first, within bounds?
 
-Whoever asks, what is made belongs to the archive's service account, and is made from nothing but what the
-world may see. Equal requests at the same time are one making; all of them count while they wait.
+What is made of an exposure is seen by those who may see the exposure, and is made from nothing that they may not see:
+whoever asks, it belongs to the archive's service account, but for exposures of a project or a MyDB, where it is the
+caller's. Equal requests at the same time are one making; all of them count while they wait.
 """
 
 import logging
@@ -13,7 +14,7 @@ from typing import Any
 
 from datamodel.archive import Archive
 from datamodel.attributes import class_named
-from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller
+from datamodel.context import ARCHIVE, SERVICE_ACCOUNT, WORLD, Caller
 from datamodel.errors import ArchiveError, NotFoundError, nearest
 from datamodel.frames import RawFrame, RawScienceFrame
 from datamodel.making import Slot
@@ -74,9 +75,22 @@ class Delivery:
         return "outdated" if self.reasons else "up-to-date"
 
 
-def public_session(archive: Archive, *projects: str) -> Session:
-    """The service account at work: it sees what the world may see, and makes objects in `projects`."""
-    return Session(archive, Caller(SERVICE_ACCOUNT, level=WORLD, projects=frozenset(projects)))
+def session_for(archive: Archive, caller: Caller, exposure: Any) -> Session:
+    """Who makes the products of an exposure that a caller may see.
+
+    Parameters
+    ----------
+    archive, caller
+        Where, and who asks.
+    exposure
+        Its level decides: what the world or all accounts may see is made for them, by the service account; what is of
+        a project, by the caller for the project; what is of a MyDB, by its owner.
+    """
+    level, project = exposure._privileges, exposure._project
+    if level >= ARCHIVE:
+        maker = Caller(SERVICE_ACCOUNT, level=min(level, WORLD), projects=frozenset({project}))
+        return Session(archive, maker)
+    return Session(archive, caller.at(project, level))
 
 
 def class_delivered(name: str) -> Any:
@@ -102,8 +116,8 @@ def look(archive: Archive, caller: Caller, class_name: str, exposure_id: str) ->
     """
     cls = class_delivered(class_name)
     with Session(archive, caller) as session:
-        session.load(RawScienceFrame, exposure_id)
-    with public_session(archive) as session:
+        seen = session.load(RawScienceFrame, exposure_id)
+    with session_for(archive, caller, seen) as session:
         raw = session.load(RawScienceFrame, exposure_id)
         if cls is RawScienceFrame:
             return Delivery(raw, raw)
@@ -141,9 +155,9 @@ def deliver(archive: Archive, caller: Caller, who: str, class_name: str, exposur
         return found
     cls = class_delivered(class_name)
     if found.product is None and found.missing:
-        return _made(archive, cls, found.exposure)
+        return _made(archive, caller, cls, found.exposure)
     with places_of(archive).place(), Slot(archive, who, f"{class_name}/{exposure_id}"):
-        return _made(archive, cls, found.exposure)
+        return _made(archive, caller, cls, found.exposure)
 
 
 def target_path(product: Any) -> str:
@@ -176,8 +190,8 @@ def plan(session: Session, cls: Any, raw: Any, planner: Planner | None = None) -
     return planner.node(cls, keys_of_raw(raw))
 
 
-def _made(archive: Archive, cls: Any, exposure: Any) -> Delivery:
-    with public_session(archive, exposure._project) as session:
+def _made(archive: Archive, caller: Caller, cls: Any, exposure: Any) -> Delivery:
+    with session_for(archive, caller, exposure) as session:
         node = plan(session, cls, session.load(RawScienceFrame, exposure.object_id))
         execution = Execution(session, workers_of(session))
         try:
