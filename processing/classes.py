@@ -1,6 +1,6 @@
 """Every persistent class and table of a complete archive: import this before one is opened."""
 
-from datamodel import jobs, making, observations, sources, unique_names
+from datamodel import jobs, making, observations, provenance, sources, unique_names
 from datamodel.frames import (
     RawBiasFrame,
     RawDarkFrame,
@@ -56,6 +56,8 @@ TABLES = [
     observations.listing_state,
     observations.observation,
     *STANDING_TABLES,
+    provenance.activity,
+    provenance.recipe,
     sources.counter,
     sources.source,
     sources.source_owner,

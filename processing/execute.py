@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from datamodel import crash
@@ -20,6 +21,7 @@ from processing.claims import Claim, ClaimLostError, Progress
 from processing.declarations import flag_names, parameters
 from processing.derivation import derivation_key, new_object, recalled, work_order
 from processing.node import Node
+from processing.recording import record, record_again
 from processing.selection import select, usable
 from processing.work import Made, WorkOrder
 from processing.workers import Workers
@@ -37,6 +39,7 @@ class _Job:
     key: str
     claim: Claim
     order: WorkOrder
+    started: datetime
     tries: int = 1
 
 
@@ -159,6 +162,7 @@ class Execution:
             with self.session.transaction() as connection:
                 if not claim.release(connection):
                     raise ClaimLostError(f"the right to make {_title(node)} was lost")
+                record_again(connection, product, before)
                 product.commit()
         except ClaimLostError:
             self._take_what_is_there(node, before.derivation_key)
@@ -220,7 +224,8 @@ class Execution:
         try:
             target = self.session.archive.store.aside(".fits")
             order = work_order(self.session, node, inputs, target)
-            self._jobs[self.workers.submit(order)] = _Job(node, key, claim, order)
+            started = self.session.archive.clock()
+            self._jobs[self.workers.submit(order)] = _Job(node, key, claim, order, started)
         except DataLostError as error:
             claim.release()
             self.failed[id(node)] = error
@@ -267,18 +272,18 @@ class Execution:
             return
         log.warning("a worker was lost while making %s; trying again", _title(job.node))
         job.order.target.unlink(missing_ok=True)
-        self._jobs[self.workers.submit(job.order)] = _Job(
-            job.node, job.key, job.claim, job.order, job.tries + 1
-        )
+        self._jobs[self.workers.submit(job.order)] = replace(job, tries=job.tries + 1)
 
     def _keep(self, job: _Job, made: Made) -> None:
         node = job.node
         inputs = {name: self._resolved(given) for name, given in node.inputs.items()}
+        assert made.effort is not None, "workers measure what they do"
         try:
             product = new_object(self.session, node, inputs, job.key, made)
             with self.session.transaction() as connection:
                 if not job.claim.release(connection):
                     raise ClaimLostError(f"the right to make {_title(node)} was lost")
+                record(connection, product, made.effort, job.started, self.session.archive.clock())
                 node.cls.keep(product, made.table, connection)
                 forget_failure(connection, job.key)
                 product.commit()

@@ -2,15 +2,17 @@
 
 The digest covers ``make`` of a class, every function and class of this project that it reaches with the
 constants they name, and the versions of the libraries that these name or that the class declares. It is the same under
-every version of Python.
+every version of Python. `recipe_code` gives what the digest stands for, as text from which it can be computed.
 """
 
 import ast
 import hashlib
 import importlib.metadata
 import inspect
+import re
 import sys
 import textwrap
+from collections.abc import Mapping
 from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
@@ -21,11 +23,7 @@ _PACKAGES = ("processing.", "datamodel.")
 @cache
 def recipe_digest(cls: Any) -> str:
     """64 hexadecimal digits that change when what the class computes may change."""
-    code, named = _reached(cls.make)
-    libraries = named | set(cls.libraries)
-    parts = {f"{name} {importlib.metadata.version(name).split('+')[0]}" for name in libraries}
-    parts |= set(code.values())
-    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+    return _digest(versions(cls), _reached(cls.make)[0])
 
 
 def libraries_of(cls: Any) -> set[str]:
@@ -33,9 +31,54 @@ def libraries_of(cls: Any) -> set[str]:
     return _reached(cls.make)[1] | set(cls.libraries)
 
 
-def _reached(start: Any) -> tuple[dict[str, str], set[str]]:
-    """Normalised code of a function and all it reaches, by qualified name; and the distributions that are named."""
-    code: dict[str, str] = {}
+@cache
+def versions(cls: Any) -> dict[str, str]:
+    """The versions of the libraries of a class, by name."""
+    return {name: importlib.metadata.version(name).split("+")[0] for name in sorted(libraries_of(cls))}
+
+
+@cache
+def recipe_code(cls: Any) -> str:
+    """What `recipe_digest` stands for: versions of libraries, functions and constants, each under its full name.
+
+    Without comments, docstrings and annotations, and laid out by `ast.unparse`.
+    """
+    parts = [f"{_LIBRARY}{name} {version}" for name, version in versions(cls).items()]
+    for name, piece in _reached(cls.make)[0].items():
+        text = piece if isinstance(piece, str) else ast.unparse(piece)
+        parts.append(f"{_CONSTANT if isinstance(piece, str) else _FUNCTION}{name}\n{text}")
+    return "\n\n".join(parts) + "\n"
+
+
+_LIBRARY, _CONSTANT, _FUNCTION = "# library ", "# constant ", "# "
+
+
+def digest_of_code(code: str) -> str:
+    """The digest of a recipe from its text."""
+    libraries: dict[str, str] = {}
+    pieces: dict[str, ast.AST | str] = {}
+    for part in re.split(r"\n\n(?=# )", code.removesuffix("\n")):
+        title, _, body = part.partition("\n")
+        if title.startswith(_LIBRARY):
+            name, _, version = title.removeprefix(_LIBRARY).rpartition(" ")
+            libraries[name] = version
+        else:
+            pieces[title] = body if title.startswith(_CONSTANT) else ast.parse(body)
+    return _digest(libraries, pieces)
+
+
+def _digest(libraries: Mapping[str, str], pieces: Mapping[str, ast.AST | str]) -> str:
+    parts = {f"{name} {version}" for name, version in libraries.items()}
+    parts |= {each if isinstance(each, str) else _dump(each) for each in pieces.values()}
+    return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
+
+
+def _reached(start: Any) -> tuple[dict[str, ast.AST | str], set[str]]:
+    """What a function reaches, itself first, by qualified name: bare trees of code, and constants as text.
+
+    Beside them, the distributions that are named on the way.
+    """
+    code: dict[str, ast.AST | str] = {}
     libraries: set[str] = set()
     pending = [start]
     while pending:
@@ -47,7 +90,7 @@ def _reached(start: Any) -> tuple[dict[str, str], set[str]]:
             tree = ast.parse(textwrap.dedent(inspect.getsource(each)))
         except (OSError, TypeError):
             continue  # made at a prompt or by a decorator: it has no source of its own
-        code[name] = _dump(_Bare().visit(tree))
+        code[name] = _Bare().visit(tree)
         reached, constants, foreign = _named_in(tree, each)
         code |= constants
         libraries |= foreign

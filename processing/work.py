@@ -3,10 +3,14 @@
 A worker knows no database and makes no choice.
 """
 
+import getpass
 import hashlib
 import json
+import os
+import socket
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -123,8 +127,30 @@ class WorkOrder:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """Where a recipe ran, and what it took.
+
+    Attributes
+    ----------
+    host, pid, account
+        The machine, the process, and the account of the operating system.
+    wall_s, cpu_s
+        Seconds, and those of processor time of all threads.
+    """
+
+    host: str
+    pid: int
+    account: str
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
 class Made:
-    """What a worker gives back: values, digests, the names of the flags raised; the bytes lie at `path`."""
+    """What a worker gives back: values, digests, the names of the flags raised; the bytes lie at `path`.
+
+    What it took is None where no worker has measured it.
+    """
 
     values: dict[str, Any]
     statistics: dict[str, float] | None
@@ -132,6 +158,7 @@ class Made:
     flags: tuple[str, ...]
     path: Path | None
     table: NDArray[Any] | None = None
+    effort: Effort | None = None
 
 
 def work(order: WorkOrder) -> Made:
@@ -142,8 +169,10 @@ def work(order: WorkOrder) -> Made:
     ValueError
         The recipe refused its inputs; the message says why.
     """
+    began_s, busy_s = time.perf_counter(), time.process_time()
     cls = getattr(import_module(order.module), order.class_name)
-    return finished(order, cls, cls.make(order.inputs, Parameters(order.parameters)))
+    made = finished(order, cls, cls.make(order.inputs, Parameters(order.parameters)))
+    return replace(made, effort=_effort(time.perf_counter() - began_s, time.process_time() - busy_s))
 
 
 def finished(order: WorkOrder, cls: Any, product: Product) -> Made:
@@ -157,6 +186,18 @@ def finished(order: WorkOrder, cls: Any, product: Product) -> Made:
     path = _write(order, product)
     digest = content_digest(product)
     return Made(product.values, statistics, digest, tuple(sorted(raised)), path, product.table)
+
+
+def _effort(wall_s: float, cpu_s: float) -> Effort:
+    return Effort(socket.gethostname(), os.getpid(), _account(), wall_s, cpu_s)
+
+
+def _account() -> str:
+    """The account that runs this process; its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def _plain_statistics(statistics: ImageStatistics | None) -> dict[str, float] | None:

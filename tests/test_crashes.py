@@ -11,6 +11,7 @@ from datamodel import job_claims
 from datamodel.archive import Archive
 from datamodel.crash import CRASH_POINTS
 from datamodel.dataobject import DataObject
+from datamodel.provenance import activity
 from datamodel.session import Session
 from processing import bootstrap, classes
 from processing.bias_frame import BiasFrame
@@ -19,7 +20,7 @@ from processing.opening import operator
 
 IN_INGEST = {"ingest.stored", "ingest.file"}  # with the points of store and commit, in test_ingest.py
 IN_JOBS = {job_claims.CLAIMED, job_claims.NAMED}  # in test_uws_survival.py
-IN_GET = ["make.claimed", "make.computed", "commit.rows"]
+IN_GET = ["make.claimed", "make.computed", "make.recorded", "commit.rows"]
 LATER = ["store.staged", "store.named", "commit.done"]  # hit by test_commit.py in the fast suite
 IN_CATALOGUES = {"catalogue.loaded", "catalogue.registered", "catalogue.done"}  # in test_catalogue_crashes.py
 IN_CHOOSING = {"favourite.rows", "default.rows", "waiver.rows"}  # in test_choosing_killed.py
@@ -60,3 +61,5 @@ def test_a_get_killed_at_any_point_is_completed_by_the_next(observatory: Archive
         observatory.store.path(bias.filename, bias.file_sha256)
         with session.connection() as connection:
             assert connection.scalar(sa.select(sa.func.count()).select_from(claim)) == 0
+            recorded = set(connection.scalars(sa.select(activity.c.object_id)))
+            assert recorded == {o.object_id for cls in classes.TARGET_CLASSES for o in cls.select_all()}
