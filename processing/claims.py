@@ -4,7 +4,8 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -128,5 +129,32 @@ def _alive(held: Any) -> bool:
     return True
 
 
-Progress = Callable[[str, int, int], None]
-"""Told of each step: what it is, how many are done, how many there are."""
+PLANNED, MAKING, ELSEWHERE, MADE = "planned", "making", "made by another", "made"
+THERE, FAILED, GIVEN_UP = "up to date", "failed", "given up"
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far one product of a plan is.
+
+    Attributes
+    ----------
+    node
+        The `processing.plan.Node`.
+    state
+        `PLANNED`, `MAKING`, `ELSEWHERE` (somebody else has the claim), `MADE` (now), `THERE` (it was there, or
+        somebody else made it), `FAILED`, or `GIVEN_UP` (it was under way when all was interrupted).
+    seconds
+        Since its making began, or what that took; 0 where it was not made here.
+    said
+        What went wrong; empty where nothing did.
+    """
+
+    node: Any
+    state: str
+    seconds: float = 0.0
+    said: str = ""
+
+
+Progress = Callable[[Sequence[Step]], None]
+"""Told again and again how far all products of a plan are, inputs before what is made from them; last at the end."""

@@ -17,10 +17,23 @@ from datamodel import crash
 from datamodel.errors import ArchiveError, DataLostError, MissingInputError, RecipeError
 from datamodel.session import Session
 from processing.activity import forget_failure, remember_failure
-from processing.claims import Claim, ClaimLostError, Progress
+from processing.claims import (
+    ELSEWHERE,
+    FAILED,
+    GIVEN_UP,
+    MADE,
+    MAKING,
+    PLANNED,
+    THERE,
+    Claim,
+    ClaimLostError,
+    Progress,
+    Step,
+)
 from processing.declarations import flag_names, parameters
 from processing.derivation import derivation_key, new_object, recalled, work_order
 from processing.node import Node
+from processing.progress import following
 from processing.recording import record, record_again
 from processing.selection import select, usable
 from processing.work import Made, WorkOrder
@@ -40,6 +53,7 @@ class _Job:
     claim: Claim
     order: WorkOrder
     started: datetime
+    began_s: float
     tries: int = 1
 
 
@@ -53,7 +67,7 @@ class Execution:
     workers
         Where recipes run.
     progress
-        Told of each step; None for silence.
+        Told of each step; where None, what `processing.progress.shown_by` has set, else nobody.
     """
 
     def __init__(self, session: Session, workers: Workers, progress: Progress | None = None) -> None:
@@ -64,6 +78,10 @@ class Execution:
         self.failed: dict[int, ArchiveError] = {}
         self.made: list[Any] = []
         self._jobs: dict[Future[Made], _Job] = {}
+        self._elsewhere: set[int] = set()
+        self._took_s: dict[int, float] = {}
+        self._made: set[int] = set()
+        self._given_up: set[int] = set()
 
     def run(self, root: Node) -> Any:
         """Carry a plan out and give its product.
@@ -75,31 +93,50 @@ class Execution:
         RecipeError
             A recipe refused its inputs, or what it made was found faulty.
         """
-        waiting = list(root.walk())
-        total = len(waiting)
-        try:
-            while waiting or self._jobs:
-                waiting = [node for node in waiting if not self._advance(node)]
-                self._collect(bool(waiting))
-                if self.progress:
-                    done = len(self.results) + len(self.failed)
-                    self.progress(self._busy_with(), done, total)
-        finally:
-            self._abandon()
+        nodes = list(root.walk())
+        with following(self.progress) as progress:
+            try:
+                self._carry_out(nodes, progress)
+            finally:
+                self._abandon()
+                self._tell(nodes, progress)
         if id(root) in self.failed:
             raise self.failed[id(root)]
         return self.results[id(root)]
 
+    def _carry_out(self, nodes: list[Node], progress: Progress | None) -> None:
+        waiting = nodes
+        while waiting or self._jobs:
+            waiting = [node for node in waiting if not self._advance(node)]
+            self._tell(nodes, progress)
+            self._collect(bool(waiting))
+
+    def _tell(self, nodes: list[Node], progress: Progress | None) -> None:
+        if progress is not None:
+            progress([self._step(node) for node in nodes])
+
+    def _step(self, node: Node) -> Step:
+        """How far a node is."""
+        which = id(node)
+        if which in self.failed:
+            return Step(node, FAILED, self._took_s.get(which, 0.0), str(self.failed[which]))
+        if which in self.results:
+            return Step(node, MADE if which in self._made else THERE, self._took_s.get(which, 0.0))
+        for job in self._jobs.values():
+            if job.node is node:
+                return Step(node, MAKING, time.monotonic() - job.began_s)
+        if which in self._given_up:
+            return Step(node, GIVEN_UP)
+        return Step(node, ELSEWHERE if which in self._elsewhere else PLANNED)
+
     def _abandon(self) -> None:
         """Give up what is still under way, so that others may make it."""
         for future, job in self._jobs.items():
+            self._given_up.add(id(job.node))
             future.cancel()
             job.claim.release()
             job.order.target.unlink(missing_ok=True)
         self._jobs.clear()
-
-    def _busy_with(self) -> str:
-        return ", ".join(sorted({job.node.cls.__name__ for job in self._jobs.values()}))
 
     def _advance(self, node: Node) -> bool:
         """Do what can be done for a node now; true when it needs no more attention."""
@@ -136,6 +173,7 @@ class Execution:
             return True
         claim = Claim(self.session.archive, key)
         if not claim.acquire():
+            self._elsewhere.add(id(node))
             return False  # somebody else is making it: its result will be the best
         if self._is_settled(node, key):
             claim.release()
@@ -175,6 +213,7 @@ class Execution:
 
     def _settle_new(self, node: Node, product: Any) -> None:
         self.made.append(product)
+        self._made.add(id(node))
         if product.quality_flags:
             self._settle_judged(node, product, select(node.cls, node.keys))
         else:
@@ -224,8 +263,8 @@ class Execution:
         try:
             target = self.session.archive.store.aside(".fits")
             order = work_order(self.session, node, inputs, target)
-            started = self.session.archive.clock()
-            self._jobs[self.workers.submit(order)] = _Job(node, key, claim, order, started)
+            started, began_s = self.session.archive.clock(), time.monotonic()
+            self._jobs[self.workers.submit(order)] = _Job(node, key, claim, order, started, began_s)
         except DataLostError as error:
             claim.release()
             self.failed[id(node)] = error
@@ -241,6 +280,7 @@ class Execution:
         done, _ = wait(self._jobs, timeout=POLL_S, return_when=FIRST_COMPLETED)
         for future in done:
             job = self._jobs.pop(future)
+            self._took_s[id(job.node)] = time.monotonic() - job.began_s
             self._finish(job, future)
 
     def _finish(self, job: _Job, future: "Future[Made]") -> None:

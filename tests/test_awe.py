@@ -242,6 +242,7 @@ def test_cells_at_the_prompt_are_rewritten(session: Session) -> None:
         ("raise SystemExit(3)", 3, ""),
         ("raise SystemExit('enough')", 1, "enough"),
         ("raise SystemExit", 0, ""),
+        ("raise KeyboardInterrupt", 130, ""),
         ("assert __name__ == '__main__' and __file__ == '<code>'", 0, ""),
     ],
 )

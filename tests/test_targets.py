@@ -286,7 +286,7 @@ def test_an_input_agrees_with_what_it_is_made_for_in_the_parameters_they_share(s
 
 
 def test_an_interrupted_get_gives_its_claims_up(session: Session) -> None:
-    def interrupt(_doing: str, _done: int, _total: int) -> None:
+    def interrupt(_steps: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -24,8 +24,11 @@ from datamodel.session import Session
 from processing.asking import instant as as_instant
 from processing.opening import session_of
 from processing.pars import Pars
+from processing.progress import shown_by
 from vo_server.awe_rewriting import FUNCTIONS, Rewriting, rewritten
 from vo_server.awe_telling import tell_me_everything
+from vo_server.interrupting import INTERRUPTED
+from vo_server.progress_tree import ProgressTree
 
 
 class Context:
@@ -130,6 +133,8 @@ def run(source: str, filename: str, names: dict[str, Any]) -> int:
     except (ArchiveError, SyntaxError) as error:
         print(f"{_where(error, filename)}{type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BaseException as error:
         own = error.__traceback__.tb_next if error.__traceback__ else None
         print("".join(traceback.format_exception(type(error), error, own)), end="", file=sys.stderr)
@@ -197,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("give either -c CODE or FILE")
     try:
         source = given.file.read_text(encoding="utf-8") if given.file else given.code
-        with session_of(read_config(archive=given.archive)) as session:
+        with session_of(read_config(archive=given.archive)) as session, shown_by(ProgressTree):
             names = namespace(session)
             if source is not None:
                 sys.path.insert(0, str(given.file.parent.resolve()) if given.file else "")

@@ -21,9 +21,11 @@ from processing.ingest import find_files, ingest
 from processing.listing import refresh
 from processing.node import Node
 from processing.opening import open_archive, session_of
+from processing.progress import shown_by
 from vo_server import keeping, processing_commands, project_command, upgrading, user_command
 from vo_server.begun import require_archive
 from vo_server.catalogue import command as catalogue
+from vo_server.progress_tree import ProgressTree
 
 log = logging.getLogger("vo_server")
 
@@ -193,14 +195,8 @@ def _ingest(config: Config, parsed: argparse.Namespace) -> int:
 def _get(config: Config, parsed: argparse.Namespace) -> int:
     cls, keys = _asked(parsed)
     require_archive(config)
-    with session_of(config) as session, tqdm(unit="target", disable=None, leave=False) as bar:
-
-        def progress(doing: str, done: int, total: int) -> None:
-            bar.total = total
-            bar.set_description_str(doing, refresh=False)
-            bar.update(done - bar.n)
-
-        product = cls.get(progress=progress, **keys)
+    with session_of(config) as session, shown_by(ProgressTree):
+        product = cls.get(**keys)
         path = str(session.archive.store.path(product.filename)) if product.filename else None
         answer = {"class": cls.__name__, "object_id": product.object_id, "file": path}
     print(json.dumps(answer) if parsed.json else "  ".join(str(v) for v in answer.values() if v))
