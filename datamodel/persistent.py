@@ -61,6 +61,10 @@ class persistent:  # noqa: N801 - the name in the published interface
         facts = (unit, ucd, utype, indexed, mutable, kind)
         self.attribute = Attribute("", doc, scalar, target, many, default, *facts)
 
+    def notes(self) -> dict[str, str]:
+        """What this kind of declaration says beside what every attribute has, by the name of the fact."""
+        return {}
+
     def __set_name__(self, owner: type, name: str) -> None:
         self.attribute = replace(self.attribute, name=name, owner=owner.__name__)
 

@@ -22,6 +22,7 @@ from datamodel.expressions import (
     Owned,
     Steps,
 )
+from datamodel.meaning import explanation
 from datamodel.session import PAGE_ROWS, current
 from datamodel.state import Restricted
 from datamodel.values import comparable
@@ -131,9 +132,30 @@ class Path:
     def __bool__(self) -> NoReturn:
         raise TypeError(_USE_OPERATORS)
 
+    def __dir__(self) -> list[str]:
+        further = self._last.target_class().__attributes__ if self._last.is_link else {}
+        return [*super().__dir__(), *further]
+
     def __repr__(self) -> str:
         unit = f" [{self._last.unit}]" if self._last.unit else ""
         return f"<{self._steps}{unit}: {self._last.doc}>"
+
+
+class _Described:
+    """The docstring of `Path`; on a path, what its attribute means."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __get__(self, path: Path | None, _owner: type[Path]) -> str:
+        if path is None:
+            return self.text
+        *before, last = path._steps.attributes
+        owner = before[-1].target_class() if before else path._steps.root
+        return explanation(str(path._steps), owner, last)
+
+
+Path.__doc__ = _Described(Path.__doc__ or "")  # type: ignore[assignment]
 
 
 def _comparison(path: Path, operator: str, value: Any) -> Condition:

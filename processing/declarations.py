@@ -10,6 +10,12 @@ ALWAYS = "always"
 IF_INPUTS_EXIST = "if inputs exist"
 IF_ASKED = "if asked"
 
+_PLANNED = {
+    ALWAYS: "without it the target cannot be made",
+    IF_INPUTS_EXIST: "null where what it is made from does not exist",
+    IF_ASKED: "used when there is one, never made for this",
+}
+
 
 class role(persistent):  # noqa: N801 - reads as a declaration, like persistent
     """A dependency: the link under which a target keeps what it was made from.
@@ -44,6 +50,11 @@ class role(persistent):  # noqa: N801 - reads as a declaration, like persistent
         self.planned = planned
         self.forgives_new = forgives_new
 
+    def notes(self) -> dict[str, str]:
+        """When it is planned, and whether new members count."""
+        new = {"New members": "do not outdate the target"} if self.forgives_new else {}
+        return {"Planned": f"{self.planned}; {_PLANNED[self.planned]}"} | new
+
 
 class parameter(persistent):  # noqa: N801
     """A process parameter: part of what identifies a product, and fixed when it is made."""
@@ -52,6 +63,13 @@ class parameter(persistent):  # noqa: N801
 
     def __init__(self, doc: str, type: Any, default: Any, *, unit: str | None = None) -> None:
         super().__init__(doc, type, default, unit=unit, kind="parameter")
+
+    def notes(self) -> dict[str, str]:
+        """What another value changes."""
+        changed = (
+            "the product" if self.affects == "output" else "the judgement of the product, not its content"
+        )
+        return {"Parameter": f"another value changes {changed}"}
 
     def value(self, given: Any) -> Any:
         """What was given, text of a command line included, as the parameter's type.
