@@ -219,7 +219,8 @@ def test_positions_are_kept_and_nothing_else_is_touched() -> None:
 
 
 def test_cells_at_the_prompt_are_rewritten(session: Session) -> None:
-    shell = awe.equipped(InteractiveShell(user_ns=awe.namespace(session) | {"C": AweReducedFrame}))
+    names = awe.namespace(session) | {"C": AweReducedFrame}
+    shell = awe.equipped(InteractiveShell(user_ns=names), session)
     try:
         cell = "def f(high):\n    return 1 < C.imstat.stdev < high and not C.chip == 'ccd50'\nf(5)"
         ran = shell.run_cell(cell, store_history=False)

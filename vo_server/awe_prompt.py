@@ -8,91 +8,29 @@ import argparse
 import importlib
 import linecache
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from datamodel.attributes import all_classes
 from datamodel.config import read_config
-from datamodel.context import EVERY_PROJECT, LEVELS, Caller
-from datamodel.errors import ArchiveError, UsageError
+from datamodel.errors import ArchiveError
 from datamodel.persistent import oidtype, persistent
 from datamodel.session import Session
-from processing.asking import instant as as_instant
 from processing.opening import session_of
 from processing.pars import Pars
 from processing.progress import shown_by
+from vo_server.awe_completing import complete_with
+from vo_server.awe_context import Context
+from vo_server.awe_explaining import explain_with
+from vo_server.awe_known import Known
 from vo_server.awe_rewriting import FUNCTIONS, Rewriting, rewritten
 from vo_server.awe_telling import tell_me_everything
 from vo_server.interrupting import INTERRUPTED
 from vo_server.progress_tree import ProgressTree
-
-
-class Context:
-    """Who asks, in which project, and from which level on: the object called ``context`` at the prompt.
-
-    Parameters
-    ----------
-    session
-        The session that the prompt works in.
-    """
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def caller(self) -> Caller:
-        """The caller in force."""
-        return self._session.caller
-
-    def set_project(self, name: str) -> None:
-        """Work in another project; ``ALL`` is every project.
-
-        Raises
-        ------
-        UsageError
-            The account is not a member of it.
-        """
-        if name != EVERY_PROJECT and name not in self.caller.projects:
-            known = ", ".join(sorted(self.caller.projects | {EVERY_PROJECT}))
-            raise UsageError(f"{self.caller.user} is not a member of project '{name}'; there are {known}")
-        self._session.caller = self.caller.at(project=name)
-
-    def set_privileges(self, level: int) -> None:
-        """Hide what has lower privileges than `level` (1 to 5), and make new objects at it.
-
-        Raises
-        ------
-        UsageError
-            There is no such level.
-        """
-        if level not in LEVELS:
-            raise UsageError(f"privileges are {level!r}, expected one of {', '.join(map(str, LEVELS))}")
-        self._session.caller = self.caller.at(level=level)
-
-    def as_of(self, instant: Any) -> None:
-        """See the archive as it was at an instant, such as ``'2010-10-11'`` (UTC); None for as it is.
-
-        Raises
-        ------
-        UsageError
-            It is no instant, or has not come yet.
-        """
-        seen = None if instant is None else as_instant(instant, "as_of")
-        self._session.caller = replace(self.caller, as_of=seen)
-
-    def get_current_project(self) -> str:
-        """The name of the current project."""
-        return self.caller.project
-
-    def __repr__(self) -> str:
-        level = f"{self.caller.level} ({LEVELS[self.caller.level]})"
-        past = f"\n- as of : {self.caller.as_of.isoformat(sep=' ')}" if self.caller.as_of else ""
-        who = f"- username : {self.caller.user}\n- project : {self.caller.project}"
-        return f"{who}\n- current privileges : {level}{past}"
 
 
 def namespace(session: Session) -> dict[str, Any]:
@@ -155,23 +93,37 @@ def _where(error: BaseException, filename: str) -> str:
     return f"{filename}:{lines[-1]}: " if lines else ""
 
 
-def prompt(names: dict[str, Any], archive: Path) -> None:
-    """The interactive prompt, with the rewriting switched on."""
+def prompt(names: dict[str, Any], session: Session) -> None:
+    """The interactive prompt, with everything that `equipped` gives it."""
     from IPython.terminal import interactiveshell
 
     shell: Any = interactiveshell.TerminalInteractiveShell
-    banner = f"{names['context']!r}\n- archive : {archive}\n"
-    shell = equipped(shell.instance(user_ns=names, banner1=banner, confirm_exit=False))
+    banner = f"{names['context']!r}\n- archive : {session.archive.config.archive}\n"
+    shell = equipped(shell.instance(user_ns=names, banner1=banner, confirm_exit=False), session)
     shell.prompts = _prompts(shell)
     shell.show_banner()
     shell.mainloop()
 
 
-def equipped(shell: Any) -> Any:
-    """An IPython shell that rewrites what is typed and tells errors of the archive in one line."""
+def equipped(shell: Any, session: Session) -> Any:
+    """An IPython shell that knows the archive.
+
+    It rewrites what is typed, takes lines that were copied with their prompt, offers what may follow, explains what
+    is asked with ``?``, and tells errors of the archive and Ctrl-C in one line.
+    """
+    shell.input_transformers_cleanup.append(_without_prompts)
     shell.ast_transformers.append(Rewriting())
-    shell.set_custom_exc((ArchiveError,), _tell)
+    shell.set_custom_exc((ArchiveError, KeyboardInterrupt), _tell)
+    complete_with(shell, Known(session))
+    explain_with(shell)
     return shell
+
+
+_PROMPT = re.compile(r"^[Aa]we> ?")
+
+
+def _without_prompts(lines: list[str]) -> list[str]:
+    return [_PROMPT.sub("", line) for line in lines]
 
 
 def _prompts(shell: Any) -> Any:
@@ -184,7 +136,7 @@ def _prompts(shell: Any) -> Any:
 def _tell(
     _shell: Any, kind: type[BaseException], error: BaseException, _traceback: Any, **_options: Any
 ) -> None:
-    print(f"{kind.__name__}: {error}", file=sys.stderr)
+    print(f"{kind.__name__}: {error}".removesuffix(": "), file=sys.stderr)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if source is not None:
                 sys.path.insert(0, str(given.file.parent.resolve()) if given.file else "")
                 return run(source, str(given.file or "<command>"), names)
-            prompt(names, session.archive.config.archive)
+            prompt(names, session)
     except (ArchiveError, OSError, UnicodeDecodeError) as error:
         print(f"awe: {error}", file=sys.stderr)
         return 1
