@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from datamodel import sky
 from datamodel.attributes import Attribute
-from datamodel.context import NEAREST_SCOPE, Caller, visible
+from datamodel.context import EVERY_PROJECT, NEAREST_SCOPE, Caller, visible
 from datamodel.expressions import (
     Both,
     Compare,
@@ -231,11 +231,26 @@ def best(cls: Any, condition: Condition | None, caller: Caller) -> sa.Select[Any
         where.append(predicate(condition, joins))
     pinned = is_favourite(joins.base.c.object_id, caller)
     columns += [sa.case((pinned, 1), else_=0).label("favourite"), sa.func.count().over().label("candidates")]
-    order: list[Any] = [sa.desc("favourite")]
+    order = _ranking(cls, joins, pinned, caller)
+    return sa.select(*columns).select_from(joins.clause).where(*where).order_by(*order)
+
+
+def best_id(cls: Any, condition: Condition | None, caller: Caller) -> sa.Select[Any]:
+    """A statement that gives the identifier of the first row of `best`."""
+    joins = Joins(cls, caller, outermost=True)
+    where = [visible(joins.base, caller)]
+    if condition is not None:
+        where.append(predicate(condition, joins))
+    order = _ranking(cls, joins, is_favourite(joins.base.c.object_id, caller), caller)
+    return sa.select(joins.base.c.object_id).select_from(joins.clause).where(*where).order_by(*order).limit(1)
+
+
+def _ranking(cls: Any, joins: Joins, pinned: Any, caller: Caller) -> list[Any]:
+    """The best first."""
+    order: list[Any] = [] if caller.project == EVERY_PROJECT else [sa.case((pinned, 0), else_=1)]
     if caller.policy == NEAREST_SCOPE:
         order.append(joins.column((cls.__attributes__["_privileges"],)))
-    order += [joins.base.c.creation_date.desc(), joins.base.c.object_id.desc()]
-    return sa.select(*columns).select_from(joins.clause).where(*where).order_by(*order)
+    return [*order, joins.base.c.creation_date.desc(), joins.base.c.object_id.desc()]
 
 
 def by_ids(cls: Any, object_ids: list[str], caller: Caller, names: list[str]) -> sa.Select[Any]:

@@ -176,6 +176,13 @@ class Session:
         count = [int(row.pop("candidates")) for row in rows]
         return list(zip(self._restore(cls, rows), pinned, strict=True)), max(count, default=0)
 
+    def best_id(self, cls: Any, condition: Condition | None) -> str | None:
+        """The identifier of the first that `ranked` gives, or None."""
+        self.prepare(cls)
+        with self.connection() as connection:
+            found: str | None = connection.scalar(compiler.best_id(cls, condition, self.caller))
+        return found
+
     def count(self, cls: Any, condition: Condition | None) -> int:
         """How many visible objects a query finds."""
         self.prepare(cls)

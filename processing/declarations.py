@@ -1,6 +1,7 @@
 """How a target class declares its dependencies, its process parameters and its quality flags."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from datamodel.errors import UsageError
@@ -104,8 +105,9 @@ class QCFlag:
     doc: str
 
 
+@cache
 def declared(cls: Any, kind: Any) -> dict[str, Any]:
-    """The declarations of one kind on a class and what it inherits from, by name."""
+    """The declarations of one kind on a class and what it inherits from, by name; not to be changed."""
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
         found |= {name: value for name, value in vars(base).items() if isinstance(value, kind)}

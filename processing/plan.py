@@ -1,7 +1,6 @@
 """What there is to do for a target: the target with its ideal inputs, depth first, each node once."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from datamodel.errors import UsageError, nearest
@@ -98,18 +97,6 @@ class Planner:
         """The plan for one stored object, whether or not it is the best for its keys."""
         file = self.instruments.named(keys.instrument.name)
         return self._plan(Node(type(product), keys.for_class(type(product)), product), file, self.depth)
-
-    def absent(self, cls: Any, keys: Keys) -> Node:
-        """The plan for one target as if there were none that can be used."""
-        keys = keys.for_class(cls)
-        file = self.instruments.named(keys.instrument.name)
-        at = keys if cls.of_exposure else keys.at(self.night(keys))
-        return self._plan(Node(cls, at), file, self.depth)
-
-    def night(self, keys: Keys) -> datetime:
-        """Midnight of the night that the instant of some keys is in."""
-        file = self.instruments.named(keys.instrument.name)
-        return file.midnight(file.night_of(keys.instant))
 
     def raw_frames_of(self, cls: Any, name: str, keys: Keys) -> list[Any]:
         """The raw frames that a product with these keys would be made from in a role that is a list of them."""

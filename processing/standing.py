@@ -83,9 +83,9 @@ def _rules(session: Session) -> str:
 
 
 def _instruments(session: Session) -> str:
-    files = repr(instruments_of(session.archive))
+    files = instruments_of(session.archive)
     digest: str = session.archive.resource(
-        "digest of instruments", lambda: hashlib.sha256(files.encode()).hexdigest()
+        "digest of instruments", lambda: hashlib.sha256(repr(files).encode()).hexdigest()
     )
     return digest
 

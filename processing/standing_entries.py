@@ -92,6 +92,16 @@ def list_roles(cls: Any) -> dict[str, Any]:
     return {name: a.target_class() for name, a in many if issubclass(a.target_class(), RawFrame)}
 
 
+@cache
+def made_from(cls: Any) -> frozenset[Any]:
+    """The class, and all classes that its products are made from, raw frames too, at any depth."""
+    found = {cls}
+    for declared in roles(cls).values():
+        target = declared.attribute.target_class()
+        found |= {target} if issubclass(target, RawFrame) else made_from(target)
+    return frozenset(found)
+
+
 def users_of(cls: Any) -> Iterator[tuple[Any, str]]:
     """The classes, and roles of them, that objects of a class can fill."""
     for user in targets():

@@ -15,7 +15,15 @@ from datamodel.objects import DBObject
 from datamodel.schema import table_of
 from datamodel.session import Session
 from processing.site import instruments_of
-from processing.standing_entries import chunks, entries, list_roles, targets, users_of
+from processing.standing_entries import (
+    chunks,
+    entries,
+    list_roles,
+    made_from,
+    role_targets,
+    targets,
+    users_of,
+)
 from processing.standing_judge import LACKS, WALKS, Judge, Written
 from processing.standing_tables import standing, standing_role
 
@@ -79,12 +87,13 @@ class Index:
         for cls in targets():
             again[cls] |= set(by_class.get(cls, ()))
             again[cls] |= self._beside_raws(cls, happened)
-            again[cls] |= self._unsettled(cls, spans)
+            again[cls] |= self._walked(cls, spans)
         for cls in targets():
             self._judge_again(cls, sorted(again[cls]))
         for cls in targets():
             if by_class.get(cls):
                 self._users_again(cls, [happened[oid] for oid in by_class[cls]])
+        self._lacking_again(happened, spans)
         self._settle()
 
     def _happened(self, last: int, newest: int) -> dict[str, "_Happened"]:
@@ -142,14 +151,33 @@ class Index:
                 found |= set(self.connection.scalars(sa.select(standing.c.object_id).where(*here, when)))
         return found
 
-    def _unsettled(self, cls: Any, spans: dict[str, tuple[datetime, datetime]]) -> set[str]:
-        """The products that lack something, or rest on nominal ones, near what happened."""
+    def _walked(self, cls: Any, spans: dict[str, tuple[datetime, datetime]]) -> set[str]:
+        """The products whose plans are walked, near what happened."""
         found: set[str] = set()
         for chip, (start, end) in spans.items():
-            here = (standing.c.chip_id == chip, standing.c.walked > 0, standing.c.class_name == cls.__name__)
+            here = (
+                standing.c.chip_id == chip,
+                standing.c.walked == WALKS,
+                standing.c.class_name == cls.__name__,
+            )
             when = standing.c.instant.between(start, end)
             found |= set(self.connection.scalars(sa.select(standing.c.object_id).where(*here, when)))
         return found
+
+    def _lacking_again(
+        self, happened: dict[str, "_Happened"], spans: dict[str, tuple[datetime, datetime]]
+    ) -> None:
+        """Judge anew the roles for which there is nothing, where what happened may give or take something."""
+        kinds = {each.cls for each in happened.values()}
+        for user in targets():
+            for name, target in role_targets(user).items():
+                if kinds.isdisjoint(made_from(target)):
+                    continue
+                for chip, (start, end) in spans.items():
+                    here = [standing_role.c.role == name, standing.c.class_name == user.__name__]
+                    here += [standing.c.chip_id == chip, standing.c.walked == LACKS]
+                    here += [standing_role.c.best_id.is_(None), standing.c.instant.between(start, end)]
+                    self._role_again(user, name, sa.and_(*here))
 
     def _judge_again(self, cls: Any, ids: list[str]) -> None:
         """Judge some products in every respect."""

@@ -15,12 +15,13 @@ from datamodel.session import Session
 from processing import defaults, waivers
 from processing.declarations import ALWAYS, IF_ASKED, flag_names, parameters, role, roles
 from processing.keys import Keys, keys_of_raw
-from processing.node import Node
+from processing.node import TO_BUILD
 from processing.plan import Planner
 from processing.reasons import NOMINAL_RECIPE, Reason
 from processing.recipe import recipe_digest
 from processing.site import instruments_of
 from processing.standing_entries import Entry, Facts, Winners, facts, list_roles, role_targets, targets
+from processing.standing_lacks import Lacks
 
 RULES, WALKS, LACKS = 0, 1, 2
 """How a product is judged: by rules; by a walk of its plan; by rules, but what it lacks may come."""
@@ -47,6 +48,10 @@ class _Place:
     instant: datetime
     raw: str | None
 
+    def at(self, instant: datetime, filter: str | None) -> "_Place":
+        """The place of a calibration that could be used here."""
+        return _Place(self.instrument, self.chip, filter, self.compatibility, instant, None)
+
 
 class Judge:
     """Says why products must be made again, but for what they are made from being outdated.
@@ -67,13 +72,18 @@ class Judge:
         self._defaults = defaults.in_force(lens)
         self._named = {o.object_id: o for cls in (Instrument, Chip, Filter) for o in cls.select_all()}
         self._recipes: dict[Any, frozenset[str]] = {}
-        self._absent: dict[tuple[Any, ...], Node] = {}
+        names = {oid: each.name for oid, each in self._named.items()}
+        files = instruments_of(lens.archive)
+        self._lacks = Lacks(connection, files, names, self._best, self._shared_now)
         self._nominal: set[str] | None = None
 
     def judged(self, cls: Any, found: list[Entry]) -> Written:
         """What is to be written of some products of a class."""
         written = Written()
         walks_all = _forgives(cls)
+        for target in role_targets(cls).values():
+            if target.of_exposure:
+                self._winners.prepare(target, [entry.raw for entry in found if entry.raw])
         ideals = [self._ideals(cls, entry) for entry in found]
         ids = {oid for each in ideals for used, best, _ in each.values() for oid in (used, best) if oid}
         known = facts(self._connection, ids)
@@ -81,7 +91,7 @@ class Judge:
             how = WALKS if walks_all or entry.values["recipe_digest"] == NOMINAL_RECIPE else RULES
             rows = []
             for name, (used, best, shared) in each.items():
-                reasons, needs = self._of_role(cls, name, used, best, shared, known, _place(entry))
+                reasons, needs = self._of_role(cls, name, used, best, known, _place(entry))
                 how = WALKS if WALKS in (how, needs) else max(how, needs)
                 rows.append(_role_row(cls, entry.object_id, name, used, best, shared, reasons))
             own = self._walked(cls, entry.object_id) if how == WALKS else self._own(cls, entry)
@@ -104,8 +114,8 @@ class Judge:
         bests = [self._best(target, place, each) for place, each in zip(places, shared, strict=True)]
         known = facts(self._connection, {oid for oid in (*bests, *(row.used_id for row in rows)) if oid})
         found = []
-        for row, place, best, each in zip(rows, places, bests, shared, strict=True):
-            reasons, how = self._of_role(user, name, row.used_id, best, each, known, place)
+        for row, place, best in zip(rows, places, bests, strict=True):
+            reasons, how = self._of_role(user, name, row.used_id, best, known, place)
             found.append((_kept(user, name, best), dumped(reasons), how))
         return found
 
@@ -173,7 +183,6 @@ class Judge:
         name: str,
         used: str | None,
         best: str | None,
-        shared: Shared,
         known: dict[str, Facts],
         place: _Place,
     ) -> tuple[list[Reason], int]:
@@ -188,11 +197,8 @@ class Judge:
             return [Reason("newer" if known[used].usable else "obsolete", name)], how
         if planned == IF_ASKED:
             return ([Reason("obsolete", name)] if used is not None else []), RULES
-        absent = self._lacking(role_targets(cls)[name], place, shared)
-        if absent.can_be_had:
-            return [
-                Reason("dep", name, detail=absent.status) if used is None else Reason("obsolete", name)
-            ], LACKS
+        if self._lacks.can_be_made(role_targets(cls)[name], place):
+            return [Reason("dep", name, detail=TO_BUILD) if used is None else Reason("obsolete", name)], LACKS
         if planned == ALWAYS:
             return [Reason("missing", name)], LACKS
         return ([Reason("obsolete", name)] if used is not None else []), LACKS
@@ -207,15 +213,14 @@ class Judge:
                     self._nominal |= set(self._connection.scalars(here))
         return self._nominal
 
-    def _lacking(self, target: Any, place: _Place, shared: Shared) -> Node:
-        """The plan for a product that there is none of; the same for all that want it in a night."""
-        keys = self._keys(place, shared).for_class(target)
-        at = self._planner.night(keys)
-        when = place.raw if target.of_exposure else at
-        identity = (target, place.instrument, place.chip, keys.filter, place.compatibility, shared, when)
-        if identity not in self._absent:
-            self._absent[identity] = self._planner.absent(target, keys)
-        return self._absent[identity]
+    def _shared_now(self, cls: Any, name: str, place: _Place) -> Shared:
+        """The parameters that an input must share with a product that would be made now."""
+        if not roles(cls)[name].shares:
+            return ()
+        values = {n: p.attribute.default for n, p in parameters(cls).items()}
+        if self._defaults:
+            values |= defaults.values_of(self._defaults, cls, self._keys(place, ()))
+        return tuple((n, values[n]) for n in sorted(roles(cls)[name].shares))
 
     def _keys(self, place: _Place, shared: Shared) -> Keys:
         raw = None

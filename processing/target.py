@@ -21,7 +21,7 @@ from processing.listing import refresh
 from processing.node import FLAGGED, INVALID, Node, status_of
 from processing.plan import Depth, Planner, depth_of
 from processing.reasons import Reason, of_bytes
-from processing.selection import EXACT, Choice, Demands, choose, with_compatibility
+from processing.selection import EXACT, Choice, Demands, best_id, choose, with_compatibility
 from processing.site import instruments_of
 from processing.timeline import Timeline, timeline
 from processing.work import Product
@@ -194,8 +194,9 @@ class ProcessTarget:
 
     def status(self, depth: Depth = None) -> str:
         """One of `processing.node.STATUSES`, or ``eclipsed`` (a newer one is used in its place)."""
-        choice = choose(type(self), self.own_keys().for_class(type(self)))
-        is_best = choice is None or choice.winner is self
+        best = best_id(type(self), self.own_keys().for_class(type(self)))
+        this: Any = self
+        is_best = best in (None, this.object_id)
         status = status_of(self.why(depth))
         return status if is_best or status in (INVALID, FLAGGED) else "eclipsed"
 
