@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from datamodel.attributes import Attribute, oidtype, register
+from datamodel.attributes import Attribute, class_named, oidtype, register
 from datamodel.clock import new_object_id
 from datamodel.commit import commit
 from datamodel.errors import UsageError, nearest
@@ -11,6 +11,9 @@ from datamodel.query import Query
 from datamodel.schema import own_tables
 from datamodel.session import current
 from datamodel.state import State
+
+JUDGEMENTS = {0: "bad", 1: "good", 2: "good, ready for delivery"}
+"""What a person may say of an object by ``is_valid``."""
 
 
 class DBMeta(type):
@@ -159,6 +162,60 @@ class DBObject(metaclass=DBMeta):
     def commit(self) -> None:
         """Keep the object and all unsaved objects it links to, or the changes to it, in one transaction."""
         commit(current(), [self])
+
+    def comment(self, text: str) -> None:
+        """Say something of the object, under one's name and for ever; who sees the object sees it.
+
+        Raises
+        ------
+        UsageError
+            The text is empty or too long, or the object is not committed.
+        """
+        class_named("Comment").on(current(), self, text).commit()
+
+    @property
+    def comments(self) -> list[Any]:
+        """What was said of the object, the oldest first: each is a `datamodel.comments.Remark`."""
+        found: list[Any] = class_named("Comment").all_on(current(), self)
+        return found
+
+    def judge(self, is_valid: int, comment: str = "") -> None:
+        """Say how good the object is, and what there is to say of it, in one transaction.
+
+        Parameters
+        ----------
+        is_valid
+            One of `JUDGEMENTS`.
+        comment
+            Why; empty for no comment.
+
+        Raises
+        ------
+        UsageError
+            There is no such judgement, or the object is not committed.
+        ForbiddenError
+            The caller may not change the object.
+        """
+        if isinstance(is_valid, bool) or is_valid not in JUDGEMENTS:
+            known = ", ".join(f"{value} ({meaning})" for value, meaning in JUDGEMENTS.items())
+            raise UsageError(f"is_valid is {is_valid!r}, expected one of {known}")
+        if not self.__state__.saved:
+            raise UsageError(f"commit {self!r} before it is judged")
+        said = [class_named("Comment").on(current(), self, comment)] if comment else []
+        new = {n: v for n, v in self._as_judged(is_valid).items() if getattr(self, n) != v}
+        old = {name: getattr(self, name) for name in new}
+        for name, value in new.items():
+            setattr(self, name, value)
+        try:
+            commit(current(), [self, *said])
+        except BaseException:
+            self.__state__.values |= old
+            self.__state__.changed -= set(new)
+            raise
+
+    def _as_judged(self, is_valid: int) -> dict[str, Any]:
+        """The attributes that a judgement sets."""
+        return {"is_valid": int(is_valid)}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.object_id}>"

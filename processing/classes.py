@@ -1,6 +1,7 @@
 """Every persistent class and table of a complete archive: import this before one is opened."""
 
 from datamodel import jobs, making, observations, provenance, sources, unique_names
+from datamodel.comments import Comment
 from datamodel.frames import (
     RawBiasFrame,
     RawDarkFrame,
@@ -26,6 +27,9 @@ from processing.waivers import waiver
 from processing.weight_frame import WeightFrame
 
 RAW_CLASSES = (RawBiasFrame, RawDarkFrame, RawDomeFlatFrame, RawTwilightFlatFrame, RawScienceFrame)
+
+OTHER_CLASSES = (Comment,)
+"""Classes that nothing here names, but that an archive has."""
 
 TARGET_CLASSES = (
     ReadNoise,

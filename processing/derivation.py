@@ -15,11 +15,11 @@ from datamodel.observatory import Imstat
 from datamodel.session import Session
 from processing.declarations import flags, parameters
 from processing.node import Node
+from processing.quality import COMPARED, MADE, VERIFIED
 from processing.recipe import recipe_digest
 from processing.selection import select, weakest
 from processing.work import Given, Inputs, Made, Parameters, WorkOrder
 
-MADE, VERIFIED, COMPARED = 1, 2, 4
 CHIP_FACTS = ("gain", "read_noise", "saturation", "trim_section", "overscan_section")
 """What recipes use of a chip: another value must give another product."""
 
@@ -135,6 +135,7 @@ def recalled(session: Session, node: Node, inputs: dict[str, Any], before: Any) 
     if getattr(before, "imstat", None) is not None:
         product.imstat = Imstat(**{name: seen[name] for name in Imstat.__own__})
     product.content_digest = before.content_digest
+    product.process_status = MADE | VERIFIED | COMPARED  # nobody has looked at this one
     product.quality_flags = sum(1 << flags(cls)[name].bit for name in raised)
     _tell_choices(session, node, inputs, product)
     if node.validity is not None:

@@ -20,6 +20,7 @@ from processing.keys import Keys, keys_of_raw
 from processing.listing import refresh
 from processing.node import FLAGGED, INVALID, Node, status_of
 from processing.plan import Depth, Planner, depth_of
+from processing.quality import Quality
 from processing.reasons import Reason, of_bytes
 from processing.selection import EXACT, Choice, Demands, best_id, choose, with_compatibility
 from processing.site import instruments_of
@@ -27,7 +28,7 @@ from processing.timeline import Timeline, timeline
 from processing.work import Product
 
 
-class ProcessTarget:
+class ProcessTarget(Quality):
     """Mixin of all classes whose objects can be made.
 
     A class declares its roles and parameters, and three pure functions: `make`, `verify` and `compare`.
@@ -45,7 +46,9 @@ class ProcessTarget:
     of_exposure = False
     """Whether it belongs to one raw exposure; else it is a calibration with a validity in time."""
 
-    process_status = persistent("What was done: bits 1 made, 2 verified, 4 compared", "INTEGER", 0)
+    process_status = persistent(
+        "What was done: bits 1 made, 2 verified, 4 compared, 8 inspected", "INTEGER", 0, mutable=True
+    )
     derivation_key = persistent("Digest of all it was derived from", str, indexed=True)
     recipe_digest = persistent("Digest of the code that made it", str)
     parameters_given = persistent("Parameters that were set on purpose, separated by spaces", str, "")

@@ -22,7 +22,14 @@ from processing.listing import refresh
 from processing.node import Node
 from processing.opening import open_archive, session_of
 from processing.progress import shown_by
-from vo_server import keeping, processing_commands, project_command, upgrading, user_command
+from vo_server import (
+    keeping,
+    processing_commands,
+    project_command,
+    quality_commands,
+    upgrading,
+    user_command,
+)
 from vo_server.begun import require_archive
 from vo_server.catalogue import command as catalogue
 from vo_server.progress_tree import ProgressTree
@@ -76,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     _add_address(add("demo", _demo, "Make, ingest and serve a simulated survey of h and chi Persei."))
     catalogue.add_commands(commands, shared)
     processing_commands.add_commands(commands, shared)
+    quality_commands.add_commands(commands, shared)
     upgrading.add_command(commands, shared)
     keeping.add_commands(commands, shared)
     user_command.add_commands(commands, shared)

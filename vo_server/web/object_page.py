@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from datamodel.attributes import Attribute, all_classes, is_current
+from datamodel.comments import Remark
 from datamodel.frames import RawScienceFrame
 from datamodel.session import current
 from datamodel.state import Restricted
@@ -82,6 +83,8 @@ class Facts:
         What the system found fault with, in sentences.
     used_by
         None for what is no input of anything.
+    comments
+        What people have said of it, the oldest first.
     """
 
     product: Any
@@ -96,6 +99,7 @@ class Facts:
     made_from: list[Linked]
     used_by: list[Linked] | None
     related: list[Related]
+    comments: list[Remark]
 
 
 def facts_of(product: Any) -> Facts:
@@ -120,6 +124,7 @@ def facts_of(product: Any) -> Facts:
         list(_made_from(product)),
         list(_used_by(product)) if _uses(cls) else None,
         list(_related(product, planner)),
+        product.comments,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from datamodel.attributes import Attribute
 from datamodel.context import LEVELS
+from datamodel.objects import JUDGEMENTS
 from processing.declarations import flag_names
 
 LONG = 120
@@ -16,12 +17,11 @@ SYSTEM = frozenset(
 )
 """Attributes that say nothing of the sky or the detector, whatever class declared them."""
 
-_STEPS = ("made", "verified", "compared")
-_JUDGEMENTS = {0: "bad", 1: "good", 2: "good, ready for delivery"}
+_STEPS = ("made", "verified", "compared", "inspected")
 
 _WORDS: dict[str, Callable[[Any, int], str]] = {
     "_privileges": lambda _product, value: LEVELS.get(value, ""),
-    "is_valid": lambda _product, value: _JUDGEMENTS.get(value, ""),
+    "is_valid": lambda _product, value: JUDGEMENTS.get(value, ""),
     "process_status": lambda _product, value: ", ".join(_bits(value)),
     "quality_flags": lambda product, value: ", ".join(flag_names(type(product), value)) or "none",
 }

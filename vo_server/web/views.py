@@ -23,7 +23,7 @@ from vo_server.web import thumbnails
 from vo_server.web.first_steps import RADIUS_DEG, first_steps
 from vo_server.web.front_page import counted, newest
 from vo_server.web.object_page import Facts, facts_of
-from vo_server.web.values import said
+from vo_server.web.values import said, text
 
 blueprint = Blueprint(
     "web", __name__, template_folder="templates", static_folder="static", static_url_path="/static"
@@ -101,6 +101,7 @@ def _page(opened: Archive, facts: Facts) -> str:
         has_file=isinstance(product, DataObject) and bool(product.filename),
         has_image=isinstance(product, BaseFrame) and bool(product.filename),
         said=said,
+        text=text,
     )
 
 
