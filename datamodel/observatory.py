@@ -51,6 +51,15 @@ class Imstat(DBObject):
     stdev = persistent("Standard deviation of the pixels", float, unit="adu", ucd="stat.stdev;phot.count")
     min = persistent("Smallest pixel", float, unit="adu", ucd="phot.count;stat.min")
     max = persistent("Largest pixel", float, unit="adu", ucd="phot.count;stat.max")
+    flatness = persistent(
+        "Range of the medians of 8 x 8 sub-windows, where it matters", float, unit="adu", ucd="phot.count"
+    )
+    subwin_stdev = persistent(
+        "Largest standard deviation of a sub-window, where it matters",
+        float,
+        unit="adu",
+        ucd="stat.stdev;phot.count",
+    )
 
 
 class Astrom(DBObject):

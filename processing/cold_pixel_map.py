@@ -5,6 +5,7 @@ from typing import Any
 from datamodel.frames import BaseFrame
 from datamodel.persistent import persistent
 from processing.algorithms.cold_pixels import find_cold_pixels
+from processing.comparing import change, exceeds
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.dome_flat_frame import DomeFlatFrame
 from processing.target import CalibrationTarget
@@ -22,8 +23,12 @@ class ColdPixelMap(CalibrationTarget, BaseFrame):
     LOW = parameter("Response relative to the surroundings below which a pixel is cold", float, 0.9)
     HIGH = parameter("Response relative to the surroundings above which a pixel is bad", float, 1.1)
     MAXIMUM_COUNT = limit("Cold pixels above which the map is suspect", int, 100_000, unit="pixel")
+    MAXIMUM_COUNT_DIFFERENCE = limit(
+        "Change of the count against the version before", int, 100_000, unit="pixel"
+    )
 
     COUNT_TOO_HIGH = QCFlag(0, "there are more cold pixels than the limit")
+    COUNT_DIFFERENCE_TOO_HIGH = QCFlag(1, "the count differs too much from that of the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -34,4 +39,11 @@ class ColdPixelMap(CalibrationTarget, BaseFrame):
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
         """Against the limit of the count."""
-        return {"COUNT_TOO_HIGH"} if values["count"] > parameters.MAXIMUM_COUNT else set()
+        return {"COUNT_TOO_HIGH"} if exceeds(values.get("count"), parameters.MAXIMUM_COUNT) else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """The count against that of the version before."""
+        more = change(values, previous, "count")
+        raised = exceeds(more, parameters.MAXIMUM_COUNT_DIFFERENCE)
+        return {"COUNT_DIFFERENCE_TOO_HIGH"} if raised else set()

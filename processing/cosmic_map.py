@@ -11,7 +11,8 @@ from processing.algorithms.cosmics import find_cosmics
 from processing.algorithms.reduce import reduce_science
 from processing.bias_frame import BiasFrame
 from processing.cold_pixel_map import ColdPixelMap
-from processing.declarations import IF_INPUTS_EXIST, parameter, role
+from processing.comparing import change, exceeds
+from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.hot_pixel_map import HotPixelMap
 from processing.masks import together
 from processing.master_flat_frame import MasterFlatFrame
@@ -37,6 +38,13 @@ class CosmicMap(ProcessTarget, BaseFrame):
     SIGMA = parameter("Laplacian detection threshold, in standard deviations", float, 4.5)
     CONTRAST = parameter("Contrast to the fine structure of stars", float, 5.0)
     OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)
+    MAXIMUM_COUNT = limit("Pixels hit above which the map is suspect", int, 10_000_000, unit="pixel")
+    MAXIMUM_COUNT_DIFFERENCE = limit(
+        "Change of the count against the version before", int, 10_000_000, unit="pixel"
+    )
+
+    COUNT_TOO_HIGH = QCFlag(0, "more pixels were hit than the limit")
+    COUNT_DIFFERENCE_TOO_HIGH = QCFlag(1, "the count differs too much from that of the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -56,3 +64,15 @@ class CosmicMap(ProcessTarget, BaseFrame):
             contrast=parameters.CONTRAST,
         )
         return Product(image=found.mask, values={"count": int(found.count)})
+
+    @staticmethod
+    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
+        """Against the limit of the count."""
+        return {"COUNT_TOO_HIGH"} if exceeds(values.get("count"), parameters.MAXIMUM_COUNT) else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """The count against that of the version before."""
+        more = change(values, previous, "count")
+        raised = exceeds(more, parameters.MAXIMUM_COUNT_DIFFERENCE)
+        return {"COUNT_DIFFERENCE_TOO_HIGH"} if raised else set()

@@ -6,6 +6,7 @@ from datamodel.frames import BaseFlatFrame, RawDomeFlatFrame
 from datamodel.persistent import persistent
 from processing.algorithms.flats import combine_flats
 from processing.bias_frame import BiasFrame
+from processing.comparing import change, exceeds, ratio
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.hot_pixel_map import HotPixelMap
 from processing.raw_pixels import raw_pixels
@@ -26,8 +27,12 @@ class DomeFlatFrame(CalibrationTarget, BaseFlatFrame):
     SIGMA_CLIP = parameter("Clipping of outliers, in standard deviations", float, 3.0)
     OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)
     MAXIMUM_STDEV = limit("Spread of the normalised pixels", float, 10.0)
+    MAXIMUM_MEDIAN_RATIO = limit("Median over that of the version before, or the inverse", float, 2.0)
+    MAXIMUM_STDEV_DIFFERENCE = limit("Change of the spread against the version before", float, 10.0)
 
     STDEV_TOO_HIGH = QCFlag(0, "the normalised pixels spread more than their limit")
+    MEDIAN_RATIO_TOO_HIGH = QCFlag(1, "the median differs too much from the version before")
+    STDEV_DIFFERENCE_TOO_HIGH = QCFlag(2, "the spread differs too much from that of the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -37,7 +42,17 @@ class DomeFlatFrame(CalibrationTarget, BaseFlatFrame):
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
         """Against the limit of the spread."""
-        return {"STDEV_TOO_HIGH"} if values["stdev"] > parameters.MAXIMUM_STDEV else set()
+        return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """Median and spread against the version before."""
+        median, spread = ratio(values, previous, "median"), change(values, previous, "stdev")
+        seen = {
+            "MEDIAN_RATIO_TOO_HIGH": exceeds(median, parameters.MAXIMUM_MEDIAN_RATIO),
+            "STDEV_DIFFERENCE_TOO_HIGH": exceeds(spread, parameters.MAXIMUM_STDEV_DIFFERENCE),
+        }
+        return {name for name, raised in seen.items() if raised}
 
 
 def combined(raws: list[Any], inputs: Any, mask: Any, parameters: Any) -> Product:

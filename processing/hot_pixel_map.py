@@ -8,6 +8,7 @@ from datamodel.frames import BaseFrame
 from datamodel.persistent import persistent
 from processing.algorithms.hot_pixels import find_hot_pixels
 from processing.bias_frame import BiasFrame
+from processing.comparing import change, exceeds
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.target import CalibrationTarget
 from processing.work import Product
@@ -21,8 +22,12 @@ class HotPixelMap(CalibrationTarget, BaseFrame):
 
     THRESHOLD = parameter("Excess over the surroundings, in standard deviations", float, 6.0)
     MAXIMUM_COUNT = limit("Hot pixels above which the map is suspect", int, 100_000, unit="pixel")
+    MAXIMUM_COUNT_DIFFERENCE = limit(
+        "Change of the count against the version before", int, 100_000, unit="pixel"
+    )
 
     COUNT_TOO_HIGH = QCFlag(0, "there are more hot pixels than the limit")
+    COUNT_DIFFERENCE_TOO_HIGH = QCFlag(1, "the count differs too much from that of the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -38,4 +43,11 @@ class HotPixelMap(CalibrationTarget, BaseFrame):
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
         """Against the limit of the count."""
-        return {"COUNT_TOO_HIGH"} if values["count"] > parameters.MAXIMUM_COUNT else set()
+        return {"COUNT_TOO_HIGH"} if exceeds(values.get("count"), parameters.MAXIMUM_COUNT) else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """The count against that of the version before."""
+        more = change(values, previous, "count")
+        raised = exceeds(more, parameters.MAXIMUM_COUNT_DIFFERENCE)
+        return {"COUNT_DIFFERENCE_TOO_HIGH"} if raised else set()

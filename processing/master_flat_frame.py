@@ -7,6 +7,7 @@ import numpy as np
 from datamodel.frames import BaseFlatFrame
 from processing.algorithms.flats import master_flat
 from processing.cold_pixel_map import ColdPixelMap
+from processing.comparing import change, exceeds, ratio
 from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.dome_flat_frame import DomeFlatFrame
 from processing.masks import together
@@ -26,8 +27,12 @@ class MasterFlatFrame(CalibrationTarget, BaseFlatFrame):
 
     SMOOTHING_BOX = parameter("Scale that divides small from large", int, 64, unit="pixel")
     MAXIMUM_STDEV = limit("Spread of the pixels", float, 10.0)
+    MAXIMUM_MEDIAN_RATIO = limit("Median over that of the version before, or the inverse", float, 2.0)
+    MAXIMUM_STDEV_DIFFERENCE = limit("Change of the spread against the version before", float, 10.0)
 
     STDEV_TOO_HIGH = QCFlag(0, "the pixels spread more than their limit")
+    MEDIAN_RATIO_TOO_HIGH = QCFlag(1, "the median differs too much from the version before")
+    STDEV_DIFFERENCE_TOO_HIGH = QCFlag(2, "the spread differs too much from that of the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -44,7 +49,17 @@ class MasterFlatFrame(CalibrationTarget, BaseFlatFrame):
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
         """Against the limit of the spread."""
-        return {"STDEV_TOO_HIGH"} if values["stdev"] > parameters.MAXIMUM_STDEV else set()
+        return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """Median and spread against the version before."""
+        median, spread = ratio(values, previous, "median"), change(values, previous, "stdev")
+        seen = {
+            "MEDIAN_RATIO_TOO_HIGH": exceeds(median, parameters.MAXIMUM_MEDIAN_RATIO),
+            "STDEV_DIFFERENCE_TOO_HIGH": exceeds(spread, parameters.MAXIMUM_STDEV_DIFFERENCE),
+        }
+        return {name for name, raised in seen.items() if raised}
 
     @staticmethod
     def check_preconditions(inputs: dict[str, Any]) -> str:

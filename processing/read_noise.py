@@ -5,6 +5,7 @@ from typing import Any
 from datamodel.frames import BaseFrame, RawBiasFrame
 from datamodel.persistent import persistent
 from processing.algorithms.read_noise import estimate_read_noise
+from processing.comparing import change, exceeds
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.target import CalibrationTarget
 from processing.work import Product
@@ -59,17 +60,14 @@ class ReadNoise(CalibrationTarget, BaseFrame):
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
         """Against the limit."""
-        return {"READNOISE_TOO_HIGH"} if values["read_noise"] > parameters.MAXIMUM_READNOISE else set()
+        raised = exceeds(values.get("read_noise"), parameters.MAXIMUM_READNOISE)
+        return {"READNOISE_TOO_HIGH"} if raised else set()
 
     @staticmethod
     def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
         """Against the version before."""
-        if previous is None or previous["read_noise"] is None:
-            return set()
-        change = abs(values["read_noise"] - previous["read_noise"])
-        return (
-            {"READNOISE_DIFFERENCE_TOO_HIGH"} if change > parameters.MAXIMUM_READNOISE_DIFFERENCE else set()
-        )
+        raised = exceeds(change(values, previous, "read_noise"), parameters.MAXIMUM_READNOISE_DIFFERENCE)
+        return {"READNOISE_DIFFERENCE_TOO_HIGH"} if raised else set()
 
 
 def _nominal(chip: Any, level: float) -> Product:

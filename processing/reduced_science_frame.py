@@ -9,6 +9,7 @@ from datamodel.persistent import persistent
 from processing.algorithms.reduce import reduce_science
 from processing.bias_frame import BiasFrame
 from processing.cold_pixel_map import ColdPixelMap
+from processing.comparing import change, exceeds
 from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.hot_pixel_map import HotPixelMap
 from processing.master_flat_frame import MasterFlatFrame
@@ -40,8 +41,12 @@ class ReducedScienceFrame(ProcessTarget, BaseFrame):
 
     OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)
     MAXIMUM_STDEV = limit("Spread of the pixels", float, 100_000.0, unit="adu")
+    MAXIMUM_BACKGROUND_DIFFERENCE = limit(
+        "Change of the level of the sky against the version before", float, 100_000.0, unit="adu"
+    )
 
     STDEV_TOO_HIGH = QCFlag(0, "the pixels spread more than their limit")
+    BACKGROUND_DIFFERENCE_TOO_HIGH = QCFlag(1, "the sky differs too much from that of the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -66,7 +71,13 @@ class ReducedScienceFrame(ProcessTarget, BaseFrame):
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
         """Against the limit of the spread."""
-        return {"STDEV_TOO_HIGH"} if values["stdev"] > parameters.MAXIMUM_STDEV else set()
+        return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """The level of the sky, which is the median, against the version before."""
+        raised = exceeds(change(values, previous, "median"), parameters.MAXIMUM_BACKGROUND_DIFFERENCE)
+        return {"BACKGROUND_DIFFERENCE_TOO_HIGH"} if raised else set()
 
     @staticmethod
     def keep(product: Any, table: Any, connection: Any) -> None:

@@ -13,6 +13,7 @@ from datamodel.persistent import persistent
 from datamodel.sources import insert_sources, next_number
 from processing.algorithms.sky_positions import sky_positions
 from processing.algorithms.sources import Extraction, extract_sources
+from processing.comparing import change, exceeds, falls_below
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.target import ProcessTarget
@@ -40,8 +41,12 @@ class SourceList(ProcessTarget, DataObject):
     APERTURE_RADIUS = parameter("Radius of the circular aperture", float, 7.0, unit="pixel")
     BACK_SIZE = parameter("Side of a box of the background mesh", int, 64, unit="pixel")
     MINIMUM_SOURCES = limit("Sources below which the list is suspect", int, 0)
+    MAXIMUM_NUMBER_DIFFERENCE = limit(
+        "Change of the number of sources against the version before", int, 10_000_000
+    )
 
     TOO_FEW_SOURCES = QCFlag(0, "fewer sources than the limit were found")
+    NUMBER_DIFFERENCE_TOO_HIGH = QCFlag(1, "the number of sources differs too much from the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -70,7 +75,14 @@ class SourceList(ProcessTarget, DataObject):
     @staticmethod
     def verify(values: dict[str, Any], parameters: Any) -> set[str]:
         """Against the smallest number of sources."""
-        return {"TOO_FEW_SOURCES"} if values["number_of_sources"] < parameters.MINIMUM_SOURCES else set()
+        few = falls_below(values.get("number_of_sources"), parameters.MINIMUM_SOURCES)
+        return {"TOO_FEW_SOURCES"} if few else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """The number of sources against the version before."""
+        raised = exceeds(change(values, previous, "number_of_sources"), parameters.MAXIMUM_NUMBER_DIFFERENCE)
+        return {"NUMBER_DIFFERENCE_TOO_HIGH"} if raised else set()
 
     @staticmethod
     def keep(product: Any, table: Any, connection: Any) -> None:

@@ -6,8 +6,9 @@ from datamodel.frames import BaseFrame, RawScienceFrame
 from processing.algorithms.saturation import find_saturated
 from processing.algorithms.weight import weight_map
 from processing.cold_pixel_map import ColdPixelMap
+from processing.comparing import exceeds, falls_below, ratio
 from processing.cosmic_map import CosmicMap
-from processing.declarations import IF_INPUTS_EXIST, parameter, role
+from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.hot_pixel_map import HotPixelMap
 from processing.master_flat_frame import MasterFlatFrame
 from processing.raw_pixels import raw_pixels
@@ -31,6 +32,11 @@ class WeightFrame(ProcessTarget, BaseFrame):
     read_noise = role("The read noise of the chip", ReadNoise)
 
     OVERSCAN_CORRECTION = parameter("Overscan correction: 0 none, 6 per row", int, 0)
+    MINIMUM_MEAN = limit("Mean weight below which the frame is suspect", float, 0.0, unit="adu**-2")
+    MAXIMUM_MEAN_RATIO = limit("Mean over that of the version before, or the inverse", float, 1e6)
+
+    MEAN_TOO_LOW = QCFlag(0, "the mean weight is below its limit")
+    MEAN_RATIO_TOO_HIGH = QCFlag(1, "the mean weight differs too much from the version before")
 
     @staticmethod
     def make(inputs: Any, parameters: Any) -> Product:
@@ -50,3 +56,14 @@ class WeightFrame(ProcessTarget, BaseFrame):
             gain=inputs.chip.gain,
         )
         return Product(image=weight)
+
+    @staticmethod
+    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
+        """Against the smallest mean."""
+        return {"MEAN_TOO_LOW"} if falls_below(values.get("mean"), parameters.MINIMUM_MEAN) else set()
+
+    @staticmethod
+    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
+        """The mean against that of the version before."""
+        raised = exceeds(ratio(values, previous, "mean"), parameters.MAXIMUM_MEAN_RATIO)
+        return {"MEAN_RATIO_TOO_HIGH"} if raised else set()

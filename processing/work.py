@@ -20,8 +20,17 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from processing.algorithms.statistics import ImageStatistics, image_statistics
+from processing.algorithms.statistics import (
+    ImageStatistics,
+    flatness,
+    image_statistics,
+    sub_window_statistics,
+)
+from processing.declarations import parameters as declared
 from processing.fits_reading import read_image
+
+SUB_WINDOWS = 8
+"""Of an image along each of its sides."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +190,8 @@ def finished(order: WorkOrder, cls: Any, product: Product) -> Made:
     if product.image is not None and product.statistics is None:
         product.statistics = image_statistics(product.image)
     statistics = _plain_statistics(product.statistics)
+    if statistics and product.image is not None and "MAXIMUM_SUBWIN_FLATNESS" in declared(cls, "qc"):
+        statistics |= _of_sub_windows(product.image)
     seen = product.values | (statistics or {})
     raised = cls.verify(seen, parameters) | cls.compare(seen, order.previous, parameters)
     path = _write(order, product)
@@ -203,6 +214,13 @@ def _account() -> str:
 def _plain_statistics(statistics: ImageStatistics | None) -> dict[str, float] | None:
     names = ("mean", "median", "stdev", "min", "max")
     return None if statistics is None else {n: float(getattr(statistics, n)) for n in names}
+
+
+def _of_sub_windows(image: NDArray[Any]) -> dict[str, float]:
+    ny, nx = image.shape
+    windows = sub_window_statistics(image, (min(SUB_WINDOWS, ny), min(SUB_WINDOWS, nx)))
+    spreads = [w.statistics.stdev for w in windows if w.statistics is not None]
+    return {"flatness": flatness(windows), "subwin_stdev": max(spreads)}
 
 
 def content_digest(product: Product) -> str:
