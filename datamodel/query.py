@@ -277,7 +277,7 @@ class Query:
 
     def order_by(self, *names: str) -> "Query":
         """The same objects in another order; ``-name`` is descending, a dotted name follows links."""
-        order = tuple((self._steps(n.lstrip("-")), n.startswith("-")) for n in names)
+        order = tuple((self.steps(n.lstrip("-")), n.startswith("-")) for n in names)
         return Query(self.root, self.condition, order, self._limit)
 
     def limit(self, count: int) -> "Query":
@@ -287,7 +287,14 @@ class Query:
         least = count if self._limit is None else min(count, self._limit)
         return Query(self.root, self.condition, self._order, least)
 
-    def _steps(self, dotted: str) -> Steps:
+    def steps(self, dotted: str) -> Steps:
+        """The way to an attribute; to the natural key of what a link leads to, where it has one.
+
+        Raises
+        ------
+        UsageError
+            There is no such attribute, or it is a list.
+        """
         path: Any = self.root
         for name in dotted.split("."):
             path = getattr(path, name, None)
@@ -310,7 +317,7 @@ class Query:
         return self._extreme(name, "")
 
     def _extreme(self, name: str, sign: str) -> Any:
-        known = Compare(self._steps(name), "!=", None)
+        known = Compare(self.steps(name), "!=", None)
         some = self & Query(self.root, known)
         return next(iter(some.order_by(sign + name).limit(1)), None)
 

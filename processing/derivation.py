@@ -15,9 +15,9 @@ from datamodel.observatory import Imstat
 from datamodel.session import Session
 from processing.declarations import flags, parameters
 from processing.node import Node
-from processing.quality import COMPARED, MADE, VERIFIED
+from processing.process_status import COMPARED, MADE, VERIFIED
 from processing.recipe import recipe_digest
-from processing.selection import select, weakest
+from processing.selection import candidates, only_usable, select, weakest
 from processing.work import Given, Inputs, Made, Parameters, WorkOrder
 
 CHIP_FACTS = ("gain", "read_noise", "saturation", "trim_section", "overscan_section")
@@ -121,7 +121,7 @@ def recalled(session: Session, node: Node, inputs: dict[str, Any], before: Any) 
     cls = node.cls
     limits = parameters(cls, "qc")
     seen = _plain_values(before)
-    previous = select(cls, node.keys)
+    previous = _version_before(cls, node, before)
     given = Parameters({name: node.parameters[name] for name in parameters(cls)})
     raised = cls.verify(seen, given) | cls.compare(seen, _plain_values(previous) if previous else None, given)
     product = cls()
@@ -142,6 +142,13 @@ def recalled(session: Session, node: Node, inputs: dict[str, Any], before: Any) 
         product.timestamp_start, product.timestamp_end = node.validity
     _belong(session, product, inputs)
     return product
+
+
+def _version_before(cls: Any, node: Node, product: Any) -> Any:
+    """What would have been used in place of a product before it was made, with another content; or None."""
+    older = only_usable(cls, candidates(cls, node.keys)) & (cls.creation_date < product.creation_date)
+    other = older & (cls.content_digest != product.content_digest)
+    return next(iter(other.order_by("-creation_date", "-object_id").limit(1)), None)
 
 
 def _tell_choices(session: Session, node: Node, inputs: dict[str, Any], product: Any) -> None:

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from datamodel.session import current
 from processing.declarations import flag_names
-
-MADE, VERIFIED, COMPARED, INSPECTED = 1, 2, 4, 8
-"""The bits of ``process_status``."""
+from processing.process_status import COMPARED, INSPECTED, MADE, VERIFIED
+from processing.suspicion import faulty_ancestors
+from processing.trends import trend
 
 
 class Quality:
@@ -33,6 +34,19 @@ class Quality:
     def is_inspected(self) -> bool:
         """Whether a person has judged it."""
         return bool(self.process_status & INSPECTED)
+
+    def suspect(self) -> list[Any]:
+        """What it was made from, at any depth, that is judged bad or flagged now; the nearest first.
+
+        It is looked up, never stored: where a judgement is taken back, nothing is suspect for it any more. What the
+        caller may not see is there as a `datamodel.state.Restricted`.
+        """
+        return faulty_ancestors(current(), self)
+
+    @classmethod
+    def trend(cls, name: str, **keys: Any) -> Any:
+        """A number of all versions of the class in order of time: see `processing.trends.trend`."""
+        return trend(cls, name, **keys)
 
     def _as_judged(self, is_valid: int) -> dict[str, Any]:
         """The attributes that a judgement sets: whoever judges has looked."""

@@ -22,6 +22,7 @@ from processing.node import FLAGGED, INVALID, Node, status_of
 from processing.plan import Depth, Planner, depth_of
 from processing.quality import Quality
 from processing.reasons import Reason, of_bytes
+from processing.rejudging import judged_again
 from processing.selection import EXACT, Choice, Demands, best_id, choose, with_compatibility
 from processing.site import instruments_of
 from processing.timeline import Timeline, timeline
@@ -202,6 +203,22 @@ class ProcessTarget(Quality):
         is_best = best in (None, this.object_id)
         status = status_of(self.why(depth))
         return status if is_best or status in (INVALID, FLAGGED) else "eclipsed"
+
+    def verify_again(self, **limits: Any) -> Any:
+        """Judge it by the limits of today, or by these, without making it.
+
+        Gives a new object with the same content where the limits or the verdict differ, else this one; a verdict
+        that is worse is no error.
+
+        Raises
+        ------
+        UsageError
+            One of the names is not that of a limit, or the class cannot be judged without being made.
+        """
+        again = judged_again(current(), self, limits)
+        if again is not self:
+            refresh(current())
+        return again
 
     def _node(self, depth: Depth = None) -> Node:
         planner = Planner(instruments_of(current().archive), depth=depth_of(depth))

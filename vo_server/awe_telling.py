@@ -11,11 +11,12 @@ from datamodel.provenance import Activity, Recipe, activities_of, recipes_of
 from datamodel.session import current
 from datamodel.state import Restricted
 from processing.declarations import flag_names, parameters
-from processing.derivation import COMPARED, MADE, VERIFIED
+from processing.process_status import COMPARED, INSPECTED, MADE, VERIFIED
 from processing.reasons import is_nominal
 from processing.recipe import recipe_digest
+from processing.target import ProcessTarget
 
-_DONE = {MADE: "made", VERIFIED: "verified", COMPARED: "compared"}
+_DONE = {MADE: "made", VERIFIED: "verified", COMPARED: "compared", INSPECTED: "inspected"}
 _VALID = {0: "judged bad", 1: "good", 2: "ready for delivery"}
 _ELSEWHERE = {
     "object_id",
@@ -67,6 +68,8 @@ def tell_me_everything(instance: Any, file: TextIO | None = None) -> None:
             print(f"{indent}  {line}", file=out)
     for line in _code(seen):
         print(line, file=out)
+    for faulty in instance.suspect() if isinstance(instance, ProcessTarget) else ():
+        print(f"suspect, for this is faulty: {faulty!r}", file=out)
 
 
 def _lineage(instance: Any) -> list[_Told]:

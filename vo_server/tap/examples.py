@@ -133,6 +133,16 @@ JOIN archive.bias_frame AS b ON b.object_id = r.bias_id
 ORDER BY made DESC""",
     ),
     Example(
+        "trend",
+        "How the read noise of each chip has gone",
+        "One row for each version that nobody found fault with, in order of time.",
+        ("archive.read_noise",),
+        """SELECT chip, date_obs, read_noise, read_noise_error, object_id
+FROM archive.read_noise
+WHERE is_valid > 0 AND quality_flags = 0
+ORDER BY chip, date_obs""",
+    ),
+    Example(
         "gaia-around",
         "The stars of Gaia around a place",
         "A cone of one degree in a catalogue.",

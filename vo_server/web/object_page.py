@@ -15,6 +15,7 @@ from processing.keys import keys_of_raw
 from processing.plan import Planner
 from processing.reasons import Reason
 from processing.site import instruments_of
+from processing.suspicion import faulty_ancestors
 from processing.target import ProcessTarget
 from vo_server.web.values import LONG, group, said
 
@@ -60,6 +61,17 @@ class Linked:
 
 
 @dataclass(frozen=True)
+class Relation:
+    """How objects are related that no attribute links."""
+
+    name: str
+    doc: str
+
+
+SUSPECT = Relation("faulty", "judged bad, or flagged by the system")
+
+
+@dataclass(frozen=True)
 class Related:
     """A product of the same exposure that there is or can be made."""
 
@@ -85,6 +97,8 @@ class Facts:
         None for what is no input of anything.
     comments
         What people have said of it, the oldest first.
+    suspect
+        What it was made from that is faulty now.
     """
 
     product: Any
@@ -100,6 +114,7 @@ class Facts:
     used_by: list[Linked] | None
     related: list[Related]
     comments: list[Remark]
+    suspect: list[Linked]
 
 
 def facts_of(product: Any) -> Facts:
@@ -125,6 +140,7 @@ def facts_of(product: Any) -> Facts:
         list(_used_by(product)) if _uses(cls) else None,
         list(_related(product, planner)),
         product.comments,
+        [_linked(SUSPECT, each) for each in faulty_ancestors(current(), product)[:SHOWN_MEMBERS]],
     )
 
 
@@ -175,7 +191,7 @@ def _made_from(product: Any) -> Iterator[Linked]:
                 yield _linked(attribute, each)
 
 
-def _linked(attribute: Attribute, other: Any) -> Linked:
+def _linked(attribute: Attribute | Relation, other: Any) -> Linked:
     if isinstance(other, Restricted):
         return Linked(attribute.name, attribute.doc, other.class_name, "", "not public", visible=False)
     return Linked(attribute.name, attribute.doc, type(other).__name__, other.object_id, title(other))
