@@ -134,6 +134,13 @@ class Config:
         1_000_000_000,
         "room on the disk of the archive that results of jobs leave; where there is less, none are taken",
     )
+    qc_webhooks: str = setting(
+        "",
+        "URLs, comma-separated, to which what was flagged or judged is posted as JSON; empty for none",
+    )
+    qc_webhook_level: int = setting(
+        4, "privileges 1 to 5 that an object has at the least to be told of there"
+    )
     contact: str = setting(
         "", "address of mail, or of a page, of those who answer for the archive; told in every answer"
     )

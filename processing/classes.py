@@ -18,6 +18,7 @@ from processing.defaults import default_value
 from processing.dome_flat_frame import DomeFlatFrame
 from processing.hot_pixel_map import HotPixelMap
 from processing.master_flat_frame import MasterFlatFrame
+from processing.quality_delivery import qc_delivery
 from processing.read_noise import ReadNoise
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
@@ -62,6 +63,7 @@ TABLES = [
     *STANDING_TABLES,
     provenance.activity,
     provenance.recipe,
+    qc_delivery,
     sources.counter,
     sources.source,
     sources.source_owner,

@@ -23,6 +23,7 @@ IN_JOBS = {job_claims.CLAIMED, job_claims.NAMED}  # in test_uws_survival.py
 IN_GET = ["make.claimed", "make.computed", "make.recorded", "commit.rows"]
 LATER = ["store.staged", "store.named", "commit.done"]  # hit by test_commit.py in the fast suite
 IN_CATALOGUES = {"catalogue.loaded", "catalogue.registered", "catalogue.done"}  # in test_catalogue_crashes.py
+IN_TELLING = {"qc.sent"}  # in test_quality_events.py
 IN_CHOOSING = {"favourite.rows", "default.rows", "waiver.rows"}  # in test_choosing_killed.py
 IN_BOOTSTRAP = {"bootstrap.made"}  # in test_bootstrap.py
 IN_ACCOUNTS = {"accounts.written", "accounts.done"}  # in test_accounts.py
@@ -35,7 +36,9 @@ TO_HIT = [*IN_GET, *(pytest.param(point, marks=pytest.mark.killing) for point in
 def test_every_crash_point_is_hit_by_a_test() -> None:
     assert classes.TARGET_CLASSES
     assert bootstrap.MADE
-    elsewhere = IN_CATALOGUES | IN_CHOOSING | IN_BOOTSTRAP | IN_ACCOUNTS | IN_LOGINS | IN_UPGRADES
+    elsewhere = (
+        IN_CATALOGUES | IN_CHOOSING | IN_TELLING | IN_BOOTSTRAP | IN_ACCOUNTS | IN_LOGINS | IN_UPGRADES
+    )
     here = {point for point in CRASH_POINTS if not point.startswith(IN_KEEPING)}
     assert here - elsewhere == IN_INGEST | IN_JOBS | set(IN_GET) | set(LATER)
     assert all(doc for doc in CRASH_POINTS.values())

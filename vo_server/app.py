@@ -12,6 +12,7 @@ from vo_server import compression, dali, errors, site
 from vo_server.auth import challenges, identify, transport
 from vo_server.data.views import blueprint as data
 from vo_server.datalink.views import blueprint as datalink
+from vo_server.qc.views import blueprint as qc
 from vo_server.sia.views import blueprint as sia
 from vo_server.tap import jobs as tap_jobs
 from vo_server.tap import udfs
@@ -36,7 +37,7 @@ JOBS: dict[str, Craft] = {tap_jobs.NAME: tap_jobs.CRAFT}
 SERVICES = (tap, sia, datalink)
 """The protocols that want errors as VOTables, even of URLs that are nobody's."""
 
-BLUEPRINTS = (web, login, query, *SERVICES, data)
+BLUEPRINTS = (web, login, query, *SERVICES, data, qc)
 
 MAX_BODY_BYTES = 4 << 20
 """A request may be so long; a query is at most a million characters, which may be percent-encoded."""

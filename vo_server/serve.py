@@ -20,6 +20,7 @@ from processing.opening import open_archive
 from vo_server import __version__, site
 from vo_server.app import create_app
 from vo_server.kept_connections import KeptConnections
+from vo_server.qc import webhooks
 from vo_server.tap import tap_schema
 from vo_server.uws.crew import Crew
 
@@ -56,6 +57,7 @@ def serve(config: Config, announce: Callable[[str], None] = lambda base_url: Non
     UsageError
         The configuration has no meaning, or a class was changed in a way that old rows cannot follow.
     """
+    webhooks.receivers(config)
     prepare(config)
     try:
         _Server(config, announce).run()
@@ -109,6 +111,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         self._archive = Archive(self._config)  # the master has prepared it
         self._archive.database.keep_readers()
+        archive = self._archive
+        archive.resource("webhooks", lambda: webhooks.Sender(archive))
         return create_app(self._archive)
 
     def _when_ready(self, arbiter: Any) -> None:

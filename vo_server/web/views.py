@@ -50,6 +50,7 @@ KEPT_FROM_ROBOTS = (
     "/tap",
     "/sia2",
     "/datalink",
+    "/qc/",
     "/query?",
     "/query/",
     "/login",
