@@ -8,12 +8,15 @@ from processing.algorithms.cold_pixels import find_cold_pixels
 from processing.comparing import change, exceeds
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.dome_flat_frame import DomeFlatFrame
+from processing.quality import PIXEL_MAP
 from processing.target import CalibrationTarget
 from processing.work import Product
 
 
 class ColdPixelMap(CalibrationTarget, BaseFrame):
     """Map of cold pixels of a chip and filter (535): 1 good, 0 cold."""
+
+    inspected_as = PIXEL_MAP
 
     needs_filter = True
 

@@ -16,6 +16,7 @@ from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, r
 from processing.hot_pixel_map import HotPixelMap
 from processing.masks import together
 from processing.master_flat_frame import MasterFlatFrame
+from processing.quality import PIXEL_MAP
 from processing.raw_pixels import raw_pixels
 from processing.read_noise import ReadNoise
 from processing.target import ProcessTarget
@@ -24,6 +25,8 @@ from processing.work import Product
 
 class CosmicMap(ProcessTarget, BaseFrame):
     """Map of cosmic rays of an exposure: 1 good, 0 hit (L.A.Cosmic, van Dokkum 2001)."""
+
+    inspected_as = PIXEL_MAP
 
     of_exposure = True
 

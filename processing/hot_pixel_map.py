@@ -10,12 +10,15 @@ from processing.algorithms.hot_pixels import find_hot_pixels
 from processing.bias_frame import BiasFrame
 from processing.comparing import change, exceeds
 from processing.declarations import QCFlag, limit, parameter, role
+from processing.quality import PIXEL_MAP
 from processing.target import CalibrationTarget
 from processing.work import Product
 
 
 class HotPixelMap(CalibrationTarget, BaseFrame):
     """Map of hot pixels of a chip (522): 1 good, 0 hot."""
+
+    inspected_as = PIXEL_MAP
 
     bias = role("The master bias it was found on", BiasFrame)
     count = persistent("Number of hot pixels", int, unit="pixel", ucd="meta.number")

@@ -4,13 +4,22 @@ from typing import Any
 
 from datamodel.session import current
 from processing.declarations import flag_names
+from processing.inspecting import HISTORY, IMAGE, PIXEL_MAP, SOURCES, figure_of, png_of
 from processing.process_status import COMPARED, INSPECTED, MADE, VERIFIED
 from processing.suspicion import faulty_ancestors
 from processing.trends import trend
 
+__all__ = ["HISTORY", "IMAGE", "PIXEL_MAP", "SOURCES", "Quality"]
+
 
 class Quality:
     """Mixin of targets: the judgement of the system and that of people."""
+
+    inspected_as = IMAGE
+    """What a person judges it by: one of `processing.inspecting.DRAWN`."""
+
+    history_of = ""
+    """The number that is shown with its history, for what has no pixels."""
 
     quality_flags: Any
     process_status: Any
@@ -42,6 +51,25 @@ class Quality:
         caller may not see is there as a `datamodel.state.Restricted`.
         """
         return faulty_ancestors(current(), self)
+
+    def inspect(self, show: bool = False) -> Any:
+        """A figure by which a person judges it, as a `matplotlib.figure.Figure`.
+
+        Parameters
+        ----------
+        show
+            Whether to open a window with it, at a prompt that has a display.
+
+        Raises
+        ------
+        DataLostError
+            Its bytes are gone.
+        """
+        return figure_of(self, show)
+
+    def inspect_png(self) -> bytes:
+        """The figure as a PNG of `processing.inspecting.WIDTH_PX` by `HEIGHT_PX`."""
+        return png_of(self)
 
     @classmethod
     def trend(cls, name: str, **keys: Any) -> Any:

@@ -7,6 +7,7 @@ from datamodel.persistent import persistent
 from processing.algorithms.read_noise import estimate_read_noise
 from processing.comparing import change, exceeds
 from processing.declarations import QCFlag, limit, parameter, role
+from processing.quality import HISTORY
 from processing.target import CalibrationTarget
 from processing.work import Product
 
@@ -15,6 +16,9 @@ MEASURED, NOMINAL = "measured", "nominal"
 
 class ReadNoise(CalibrationTarget, BaseFrame):
     """Read noise of a chip (521); new raw frames do not outdate it."""
+
+    inspected_as = HISTORY
+    history_of = "read_noise"
 
     raw_bias_frames = role(
         "The raw bias frames it was measured on, two at the most", [RawBiasFrame], forgives_new=True

@@ -15,6 +15,7 @@ from processing.algorithms.sky_positions import sky_positions
 from processing.algorithms.sources import Extraction, extract_sources
 from processing.comparing import change, exceeds, falls_below
 from processing.declarations import QCFlag, limit, parameter, role
+from processing.quality import SOURCES
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.target import ProcessTarget
 from processing.weight_frame import WeightFrame
@@ -23,6 +24,8 @@ from processing.work import Product
 
 class SourceList(ProcessTarget, DataObject):
     """All sources extracted from one reduced frame."""
+
+    inspected_as = SOURCES
 
     of_exposure = True
     recallable = False  # its sources are rows of its own

@@ -14,8 +14,9 @@ from datamodel.objects import DBObject
 from datamodel.places import places_of
 from datamodel.session import Session
 from processing.fits_reading import read_image
+from processing.target import ProcessTarget
 from registry.identifiers import object_did, target_did
-from vo_server import errors
+from vo_server import caching, errors
 from vo_server.dali import caller_of
 from vo_server.errors import Told
 from vo_server.site import archive, base_url
@@ -100,6 +101,7 @@ def _page(opened: Archive, facts: Facts) -> str:
         did=did,
         has_links=isinstance(product, DataObject),
         has_file=isinstance(product, DataObject) and bool(product.filename),
+        has_figure=isinstance(product, ProcessTarget),
         has_image=isinstance(product, BaseFrame) and bool(product.filename),
         said=said,
         text=text,
@@ -126,6 +128,27 @@ def picture(object_id: str, size: str) -> Response:
         with places_of(opened).place(), pictures:
             response.data = thumbnails.png(read_image(path)[0], thumbnails.SIZES[size])
     return response
+
+
+@blueprint.get("/object/<object_id>/inspect.png")
+def inspection(object_id: str) -> Response:
+    """The figure by which a person judges a product."""
+    opened = archive()
+    with Session(opened, caller_of(flask.request)) as session:
+        product = _load(session, DBObject, object_id)
+        if not isinstance(product, ProcessTarget):
+            raise NotFoundError(
+                f"the {type(product).__name__} {object_id} was not made here: there is no figure of it"
+            )
+
+        def draw() -> Response:
+            one = opened.resource("inspections", lambda: threading.BoundedSemaphore(1))
+            with places_of(opened).place(), one:
+                return Response(product.inspect_png(), mimetype="image/png")
+
+        if not isinstance(product, DataObject) or not product.filename:
+            return caching.hashed(draw())  # it shows others as well
+        return caching.versioned(draw, f"inspection {product.object_id} {product.file_sha256}")
 
 
 @blueprint.get("/robots.txt")
