@@ -46,6 +46,11 @@ def favourites(connection: sa.Connection, caller: Caller) -> frozenset[str]:
     return frozenset(connection.scalars(statement))
 
 
+def has_favourites(caller: Caller) -> sa.Select[Any]:
+    """A statement that gives how many favourites the caller's project has."""
+    return sa.select(sa.func.count(favourite.c.id)).where(*_in_force(favourite, caller))
+
+
 def _in_force(pins: Any, caller: Caller) -> list[sa.ColumnElement[bool]]:
     where: list[sa.ColumnElement[bool]] = [pins.c.project == caller.project]
     if caller.as_of is None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from datamodel.provenance import activity
 from datamodel.session import current
+from processing.node import Node
 
 LAST = 25
 """So many makings are looked at."""
@@ -40,6 +41,14 @@ class Costs:
         if key not in self._known:
             self._known[key] = estimate_s(cls, instrument)
         return self._known[key]
+
+
+def price(root: Node) -> None:
+    """Have each node of a plan that is going to be made know what that takes."""
+    costs = Costs()
+    for node in root.walk():
+        if not (node.stays or node.missing or not node.checked):
+            node.cost_s = costs.estimate_s(node.cls, node.keys.instrument.name)
 
 
 def estimate_s(cls: Any, instrument: str | None = None) -> float | None:

@@ -73,6 +73,9 @@ class Node:
         False beyond the depth that was asked for.
     activity
         `RUNNING` or `FAILED` with a word on it, where `processing.activity` was asked.
+    cost_s
+        Seconds that making it took the last times, where `processing.costs` was asked; None where it stays, cannot
+        be made, or never was.
     """
 
     cls: Any
@@ -88,6 +91,7 @@ class Node:
     choices: dict[str, Choice] = field(default_factory=dict)
     checked: bool = True
     activity: tuple[str, str] | None = None
+    cost_s: float | None = None
 
     @property
     def stays(self) -> bool:
@@ -132,6 +136,12 @@ class Node:
         """Whether there is one or it can be made, as far as is known."""
         return self.existing is not None or not self.missing or not self.checked
 
+    @property
+    def total_cost_s(self) -> float | None:
+        """Seconds that all makings of the plan take, one after another; None where nothing is known of any."""
+        known = [node.cost_s for node in self.walk() if node.cost_s is not None]
+        return sum(known) if known else None
+
     def children(self) -> list["Node"]:
         """The nodes this one is made from."""
         return [i for i in self.inputs.values() if isinstance(i, Node)]
@@ -153,6 +163,7 @@ class Node:
         note = f"  [{', '.join(map(str, self.reasons))}]" if self.reasons else ""
         note += f"  [{'; '.join(self.missing)}]" if self.missing and self.existing is None else ""
         note += f"  [{self.activity[1]}]" if self.activity and self.activity[1] else ""
+        note += f"  [about {self.cost_s:.1f} s]" if self.cost_s is not None else ""
         note += f"  [{self.choice}]" if self.choice is not None and self.choice.grade != EXACT else ""
         lines = [f"{'  ' * depth}{label} ({self.status}){note}  {self.keys}"]
         if id(self) in seen:
@@ -175,6 +186,8 @@ class Node:
             "object_id": self.existing.object_id if self.existing is not None else None,
             "reasons": [str(r) for r in self.reasons],
             "missing": list(self.missing),
+            "cost_s": self.cost_s,
+            "total_cost_s": self.total_cost_s,
             "grade": self.grade,
             "weakest_grade": self.weakest,
             "inputs": {name: _json(given) for name, given in self.inputs.items()},

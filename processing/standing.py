@@ -5,18 +5,17 @@ are made from them, and so on. A walk of every plan gives the same answer (`diff
 """
 
 import hashlib
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel.context import NEWEST, SERVICE_ACCOUNT, WORLD
+from datamodel.context import NEWEST, SERVICE_ACCOUNT, WORLD, Caller
 from datamodel.dialect import insert_absent
-from datamodel.favourites import favourites
+from datamodel.favourites import has_favourites
 from datamodel.history import event
 from datamodel.session import Session
 from processing import defaults, waivers
-from processing.declarations import roles
+from processing.declarations import parameters, roles
 from processing.news import news
 from processing.node import OUTDATED
 from processing.plan import Planner
@@ -29,7 +28,6 @@ from processing.standing_judge import WALKS, loaded
 from processing.standing_tables import standing, standing_role, standing_state
 
 _LAST, _RULES, _HIDDEN = "last_event", "rules", "hidden"
-_EVER = datetime(1000, 1, 1), datetime(9000, 1, 1)
 
 
 def refresh(session: Session) -> int:
@@ -42,22 +40,21 @@ def refresh(session: Session) -> int:
         session.after_commit(refresh)
         return 0
     seen = 0
-    while True:
-        rules = _rules(session)
+    while not _is_true(session, now := _look(session)):
         found = news(session, _number(_LAST))
-        if found is None and _said(session, _RULES) == rules:
-            return seen
         with session.transaction() as connection:
-            seen += _bring_up(session, connection, rules)
+            seen += _bring_up(session, connection, _rules(session, now), 0 if found is None else found[1])
+    return seen
 
 
-def _bring_up(session: Session, connection: sa.Connection, rules: str) -> int:
+def _bring_up(session: Session, connection: sa.Connection, rules: str, newest: int) -> int:
+    """Take in all up to an event; none with a smaller number is going to be committed later."""
     for name, value in ((_LAST, "0"), (_RULES, ""), (_HIDDEN, "0")):
         insert_absent(connection, standing_state, {"name": name, "value": value})
     locked = sa.select(standing_state.c.name, standing_state.c.value).with_for_update()
     said = dict(tuple(row) for row in connection.execute(locked))
     last = int(said[_LAST])
-    newest = connection.scalar(sa.select(sa.func.coalesce(sa.func.max(event.c.id), 0))) or 0
+    newest = max(newest, last)  # somebody else may have been here meanwhile
     with Session(session.archive, LENS) as lens, lens.within(connection):
         index = Index(lens, connection)
         if said[_RULES] != rules:
@@ -69,17 +66,56 @@ def _bring_up(session: Session, connection: sa.Connection, rules: str) -> int:
     return newest - last
 
 
-def _rules(session: Session) -> str:
-    """What stands for the recipes, waivers, defaults and instrument files by which products are judged."""
-    held = sa.select(sa.func.count(waivers.waiver.c.id), sa.func.count(waivers.waiver.c.revoked_at))
-    table = defaults.default_value
+def tried(session: Session, connection: sa.Connection, newest: int) -> dict[str, tuple[str, int]]:
+    """What turns by events of a transaction under way: the class of each product, and whether it is outdated then."""
+    last = connection.scalar(sa.select(_number(_LAST))) or 0
+    with Session(session.archive, LENS) as lens, lens.within(connection):
+        index = Index(lens, connection)
+        index.follow(last, newest)
+        return index.turned()
+
+
+def _look(session: Session) -> Any:
+    """All that says whether the index is true, and holds for the caller, in one row."""
+    caller = session.caller
+    d, w = defaults.default_value.c, waivers.waiver.c
+    mine = sa.or_(
+        sa.and_(d.scope == defaults.PROJECT, d.owner == caller.project),
+        sa.and_(d.scope == defaults.USER, d.owner == (caller.user or "")),
+    )
+    of_all = sa.select(sa.func.count(d.id)).where(d.scope == defaults.EVERYBODY)
+    told = {
+        "newest": sa.select(sa.func.coalesce(sa.func.max(event.c.id), 0)),
+        "waived": sa.select(sa.func.count(w.id)),
+        "revoked": sa.select(sa.func.count(w.revoked_at)),
+        "everybody": of_all,
+        "unset": of_all.where(d.unset_at.is_not(None)),
+        "mine": sa.select(sa.func.count(d.id)).where(mine, d.unset_at.is_(None)),
+        "pinned": has_favourites(caller),
+    }
+    told |= {name: _value(name) for name in (_LAST, _RULES, _HIDDEN)}
     with session.connection() as connection:
-        counted = [tuple(connection.execute(held).one())]
-        everybody = sa.select(sa.func.count(table.c.id), sa.func.count(table.c.unset_at))
-        counted.append(tuple(connection.execute(everybody.where(table.c.scope == defaults.EVERYBODY)).one()))
-    recipes = [(cls.__name__, recipe_digest(cls)) for cls in targets()]
-    told = repr((recipes, counted, _instruments(session)))
-    return hashlib.sha256(told.encode()).hexdigest()
+        return connection.execute(sa.select(*(s.scalar_subquery().label(n) for n, s in told.items()))).one()
+
+
+def _is_true(session: Session, now: Any) -> bool:
+    return bool(now.last_event == str(now.newest) and now.rules == _rules(session, now))
+
+
+def _rules(session: Session, now: Any) -> str:
+    """What stands for the declarations, waivers, defaults and instrument files by which products are judged."""
+    declared = [_declared(cls) for cls in targets()]
+    counted = (now.waived, now.revoked, now.everybody, now.unset)
+    return hashlib.sha256(repr((declared, counted, _instruments(session))).encode()).hexdigest()
+
+
+def _declared(cls: Any) -> tuple[Any, ...]:
+    """All in the code of a class by which its products are judged."""
+    forgives: Any = cls.forgives
+    code = forgives.__func__.__code__
+    of_roles = [(name, r.planned, r.forgives_new, r.shares) for name, r in roles(cls).items()]
+    values = [(name, p.attribute.default, p.affects) for name, p in parameters(cls).items()]
+    return cls.__name__, recipe_digest(cls), code.co_code, repr(code.co_consts), of_roles, values
 
 
 def _instruments(session: Session) -> str:
@@ -90,14 +126,12 @@ def _instruments(session: Session) -> str:
     return digest
 
 
+def _value(name: str) -> Any:
+    return sa.select(standing_state.c.value).where(standing_state.c.name == name)
+
+
 def _number(name: str) -> Any:
-    value = sa.select(sa.cast(standing_state.c.value, sa.BigInteger)).where(standing_state.c.name == name)
-    return value.scalar_subquery()
-
-
-def _said(session: Session, name: str) -> str | None:
-    with session.connection() as connection:
-        return connection.scalar(sa.select(standing_state.c.value).where(standing_state.c.name == name))
+    return sa.cast(_value(name).scalar_subquery(), sa.BigInteger)
 
 
 def _say(connection: sa.Connection, **values: str) -> None:
@@ -112,24 +146,21 @@ def kept(session: Session, product: Any) -> list[Reason] | None:
     Who looks back, chooses by a policy of their own, sees what the world does not, or has favourites or defaults,
     has plans of their own. Bytes that are gone are not in the index.
     """
-    if session.is_writing or not _sees_as_the_world(session):
+    if session.is_writing or not _looks_as_the_world(session.caller):
         return None
-    refresh(session)
+    now = _look(session)
+    if now.mine or now.pinned:
+        return None
+    if not _is_true(session, now):
+        refresh(session)
+        now = _look(session)
+    if session.caller.user not in (None, SERVICE_ACCOUNT) and now.hidden != "0":
+        return None
     return reasons_of(session, product)
 
 
-def _sees_as_the_world(session: Session) -> bool:
-    caller = session.caller
-    if caller.as_of is not None or caller.policy != NEWEST or caller.level > WORLD:
-        return False
-    if caller.user in (None, SERVICE_ACCOUNT):
-        return True
-    with session.connection() as connection:
-        if favourites(connection, caller):
-            return False
-    if any(each.scope != defaults.EVERYBODY for each in defaults.in_force(session)):
-        return False
-    return _said(session, _HIDDEN) == "0"
+def _looks_as_the_world(caller: Caller) -> bool:
+    return caller.as_of is None and caller.policy == NEWEST and caller.level <= WORLD
 
 
 def differences(session: Session) -> list[str]:

@@ -54,6 +54,7 @@ class Index:
         self.judge = Judge(lens, connection)
         self._lens = lens
         self._touched: set[str] = set()
+        self._before: dict[str, int] = {}
 
     def rebuild(self) -> None:
         """Make it anew, inputs first."""
@@ -200,8 +201,14 @@ class Index:
         """Judge anew the role that some products of a class fill or may fill, wherever it is theirs."""
         ids = [each.object_id for each in changed]
         for user, role in users_of(cls):
+            affected: dict[str, None] = {}
+            joined = standing_role.join(standing, standing.c.object_id == standing_role.c.object_id)
             for where in self._affected(cls, user, role, ids, changed):
-                self._role_again(user, role, where)
+                found = sa.select(standing_role.c.object_id).select_from(joined).where(where)
+                affected |= dict.fromkeys(self.connection.scalars(found))
+            for chunk in chunks(list(affected)):
+                here = (standing_role.c.role == role, standing_role.c.object_id.in_(chunk))
+                self._role_again(user, role, sa.and_(*here))
 
     def _affected(
         self, cls: Any, user: Any, role: str, ids: list[str], changed: list["_Happened"]
@@ -266,6 +273,7 @@ class Index:
                 self.connection.execute(_outdated(standing.c.object_id.in_(chunk)))
                 after = self._verdicts(chunk)
                 turned += [oid for oid in chunk if before.get(oid) != after.get(oid)]
+                self._before = before | self._before
             touched = self._carry(turned)
 
     def _carry(self, turned: list[str]) -> list[str]:
@@ -286,6 +294,15 @@ class Index:
             for name, ids in walked.items():
                 self._judge_again(class_named(name), sorted(set(ids)))
         return sorted(told)
+
+    def turned(self) -> dict[str, tuple[str, int]]:
+        """The class of each product whose verdict is another now, and whether it is outdated."""
+        found: dict[str, tuple[str, int]] = {}
+        columns = (standing.c.object_id, standing.c.class_name, standing.c.outdated)
+        for chunk in chunks(list(self._before)):
+            rows = self.connection.execute(sa.select(*columns).where(standing.c.object_id.in_(chunk)))
+            found |= {oid: (name, outdated) for oid, name, outdated in rows if self._before[oid] != outdated}
+        return found
 
     def _verdicts(self, ids: list[str]) -> dict[str, int]:
         here = sa.select(standing.c.object_id, standing.c.outdated).where(standing.c.object_id.in_(ids))

@@ -15,7 +15,9 @@ from processing import standing
 from processing.activity import look
 from processing.asking import ask, keys_of_group, looking
 from processing.claims import Progress
+from processing.costs import price
 from processing.execute import Execution, workers_of
+from processing.impact import Impact, impact
 from processing.keys import Keys, keys_of_raw
 from processing.listing import refresh
 from processing.node import FLAGGED, INVALID, Node, status_of
@@ -171,6 +173,7 @@ class ProcessTarget(Quality):
         with looking(keys) as (rest, demands):
             node = cls._planned(rest, demands, depth)
             look(current(), node)
+            price(node)
             return node
 
     @classmethod
@@ -191,6 +194,18 @@ class ProcessTarget(Quality):
         if depth_of(depth) is None and (kept := standing.kept(current(), self)) is not None:
             return (*kept, *of_bytes(self))
         return self._node(depth).reasons
+
+    def impact(self, **changes: Any) -> Impact:
+        """What a change such as ``is_valid=0`` would make outdated, as the world sees it; nothing is changed.
+
+        Raises
+        ------
+        UsageError
+            There is no such attribute, or it cannot be changed.
+        ForbiddenError
+            The caller may not change it.
+        """
+        return impact(current(), self, **changes)
 
     def uptodate(self, depth: Depth = None) -> bool:
         """Whether making it again would change nothing: no reason, at any level or down to a depth."""

@@ -10,7 +10,7 @@ from datamodel.context import ANONYMOUS
 from datamodel.errors import ForbiddenError, MissingInputError, NotFoundError, RecipeError, UsageError
 from datamodel.frames import RawBiasFrame, RawScienceFrame
 from datamodel.session import Session
-from processing import claims, defaults, plan, recipe, waivers
+from processing import claims, defaults, plan, recipe, standing, standing_judge, waivers
 from processing.activity import _key
 from processing.bias_frame import BiasFrame
 from processing.defaults import Place
@@ -137,7 +137,7 @@ def test_a_waiver_lets_products_of_an_older_recipe_stand_until_it_is_revoked(
     old = hot.bias.recipe_digest
     today = "f" * 64
     digest = recipe.recipe_digest
-    for module in (plan, waivers):
+    for module in (plan, waivers, standing, standing_judge):
         monkeypatch.setattr(module, "recipe_digest", lambda c: today if c is BiasFrame else digest(c))
     assert [str(r) for r in hot.bias.why()] == ["recipe"]
     assert [str(r) for r in hot.why()] == ["dep:bias"]
@@ -249,3 +249,17 @@ def test_pars_show_change_and_keep_the_parameters_of_a_tree(session: Session, ob
         Pars(HotPixelMap, chip="A538")
     with pytest.raises(UsageError, match="RawBiasFrame is not made"):
         Pars(RawBiasFrame)
+
+
+def test_a_plan_says_what_it_costs_as_it_did_before(session: Session) -> None:
+    assert HotPixelMap.plan(**NIGHT).total_cost_s is None
+    bias = BiasFrame.get(**NIGHT)
+    assert BiasFrame.plan(**NIGHT).cost_s is None, "it stays"
+    bias.is_valid = 0
+    bias.commit()
+    plan = HotPixelMap.plan(**NIGHT)
+    again = plan.inputs["bias"]
+    assert again.cost_s is not None
+    assert (again.cost_s > 0, plan.cost_s, plan.total_cost_s) == (True, None, again.cost_s)
+    assert f"[about {again.cost_s:.1f} s]" in plan.tree()
+    assert plan.as_json()["total_cost_s"] == again.cost_s

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from datamodel.errors import UsageError
 from datamodel.frames import RawBiasFrame, RawDomeFlatFrame, RawScienceFrame, RawTwilightFlatFrame
 from datamodel.session import Session
 from processing import defaults
@@ -13,6 +14,7 @@ from processing.bias_frame import BiasFrame
 from processing.bootstrap import bootstrap
 from processing.classes import TARGET_CLASSES
 from processing.hot_pixel_map import HotPixelMap
+from processing.impact import impact
 from processing.master_flat_frame import MasterFlatFrame
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
@@ -101,3 +103,24 @@ def test_nominal_calibrations_and_what_lacks_something_are_told_of(session: Sess
     refresh(session)
     assert differences(session) == []
     assert not reduced.uptodate()
+
+
+def test_the_impact_of_a_change_is_what_is_outdated_afterwards(session: Session) -> None:
+    raws = list((RawScienceFrame.chip == "A5382").limit(2))
+    for raw in raws:
+        SourceList.get(raw=raw)
+    bias = BiasFrame.select(**NIGHT)
+    told = bias.impact(is_valid=0)
+    assert (bias.is_valid, bias.uptodate(), bias.__state__.changed) == (1, True, set())
+    assert len(told.outdated["SourceList"]) == 2
+    assert told.mended == {}
+    stands = {o.object_id for cls in TARGET_CLASSES for o in cls.select_all() if o.uptodate()}
+    bias.is_valid = 0
+    bias.commit()
+    still = {o.object_id for cls in TARGET_CLASSES for o in cls.select_all() if o.uptodate()}
+    assert {oid for ids in told.outdated.values() for oid in ids} == stands - still
+    assert {oid for ids in bias.impact(is_valid=1).mended.values() for oid in ids} == stands - still
+    raw = RawBiasFrame.select_all()[0]
+    assert impact(session, raw, is_valid=1).outdated == {}
+    with pytest.raises(UsageError, match=r"BiasFrame\.is_valit cannot be changed; did you mean 'is_valid'"):
+        bias.impact(is_valit=0)
