@@ -73,7 +73,7 @@ CASES = {
         f"q = ({REDUCED}.chip.sat",
         [f"q = ({REDUCED}.chip.saturation"],
     ),
-    "an object found by a query": ("q = 1; frames[0].flat.im", ["q = 1; frames[0].flat.imstat"]),
+    "an object found by a query": ("q = 1; frames[0].flat.ims", ["q = 1; frames[0].flat.imstat"]),
     "an object of a list of an object": (
         "bias.raw_bias_frames[0].EXP",
         ["bias.raw_bias_frames[0].EXPTIME"],
