@@ -21,14 +21,14 @@ from bench.timing import Target, verdict
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.session import Session
+from datamodel.standings import standing
 from processing.classes import TABLES
 from processing.master_flat_frame import MasterFlatFrame
 from processing.plan import Planner
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.site import instruments_of
 from processing.source_list import SourceList
-from processing.standing import refresh
-from processing.standing_tables import standing
+from processing.standing_keeping import renew
 
 STATUS_MS, WHY_MS, FLIP_S = 5.0, 50.0, 2.0
 ASKED = 200
@@ -44,7 +44,7 @@ def measure(url: str, objects: int) -> list[Target]:
         print(f"  the survey is written: {filled_s:.0f} s")
         analyze(archive)
         with Session(archive, archive.caller("bench")) as session:
-            _, built_s = _timed(lambda: refresh(session))
+            _, built_s = _timed(lambda: renew(session))
             analyze(archive)
             count = session.execute(sa.select(sa.func.count().label("n")).select_from(standing))[0]["n"]
             print(f"  the index of {count} products is made anew: {built_s:.0f} s")
@@ -101,7 +101,7 @@ def _flipping(session: Session, flat_id: str) -> Target:
     flat = session.load(MasterFlatFrame, flat_id)
     flat.is_valid = 0
     _, committed_s = _timed(flat.commit)
-    _, took = _timed(lambda: refresh(session))
+    _, took = _timed(lambda: renew(session))
     bad = sa.select(sa.func.count().label("n")).select_from(standing).where(standing.c.outdated == 1)
     count = session.execute(bad)[0]["n"]
     users = len(ReducedScienceFrame.flat == flat)

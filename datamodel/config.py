@@ -123,6 +123,10 @@ class Config:
     jobs_kept_per_caller: int = setting(
         200_000, "jobs kept for one caller, ended or not; beyond that, new ones are refused"
     )
+    standings_checked: int = setting(
+        1000,
+        "how many products a day workers compare with a walk of their plans, to see that the index is true",
+    )
     job_seconds: int = setting(3600, "time that a job may run where it asks for no other")
     job_seconds_limit: int = setting(6 * 3600, "time that a job may run, whatever it asks for")
     job_days: float = setting(

@@ -25,6 +25,20 @@ def series(query: Query, *names: str) -> list[tuple[Any, ...]]:
     UsageError
         There is no such attribute, or it is a list.
     """
+    statement, columns, base = _selected(query, names)
+    return _rows(statement.order_by(columns[0], base.c.object_id))
+
+
+def distinct(query: Query, *names: str) -> list[tuple[Any, ...]]:
+    """The different values of some attributes that the objects of a query have together, in their order.
+
+    Parameters and errors are those of `series`; NULL comes where the database puts it.
+    """
+    statement, columns, _ = _selected(query, names)
+    return _rows(statement.distinct().order_by(*columns))
+
+
+def _selected(query: Query, names: tuple[str, ...]) -> tuple[Any, list[Any], Any]:
     session = current()
     session.prepare(query.root)
     joins = Joins(query.root, session.caller, outermost=True)
@@ -33,7 +47,9 @@ def series(query: Query, *names: str) -> list[tuple[Any, ...]]:
     where = [visible(joins.base, session.caller)]
     if query.condition is not None:
         where.append(predicate(query.condition, joins))
-    statement = sa.select(*columns).select_from(joins.clause).where(*where)
-    statement = statement.order_by(columns[0], joins.base.c.object_id)
-    with session.connection() as connection:
+    return sa.select(*columns).select_from(joins.clause).where(*where), columns, joins.base
+
+
+def _rows(statement: Any) -> list[tuple[Any, ...]]:
+    with current().connection() as connection:
         return [tuple(row) for row in connection.execute(statement)]

@@ -13,7 +13,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from datamodel import crash
+from datamodel import crash, custody
 from datamodel.archive import Archive
 from datamodel.errors import NotFoundError
 from datamodel.revisions import BEFORE, VERSIONS, alembic_version, known, require_known, revision_of
@@ -41,22 +41,7 @@ class Plan:
 
 
 def plan(archive: Archive, folder: Path = VERSIONS) -> Plan:
-    """What `upgrade` would do; changes nothing.
-
-    Parameters
-    ----------
-    archive
-        Not prepared.
-    folder
-        Has the migrations.
-
-    Raises
-    ------
-    UsageError
-        The archive is newer than this program.
-    NotFoundError
-        No archive was begun in the database.
-    """
+    """What `upgrade` would do, with the same parameters and errors; changes nothing."""
     with archive.database.read() as connection:
         return _planned(connection, archive, folder)
 
@@ -76,7 +61,7 @@ def upgrade(archive: Archive, folder: Path = VERSIONS) -> Plan:
     Raises
     ------
     UsageError
-        The archive is newer than this program.
+        The archive is newer than this program, or the database belongs to another one.
     NotFoundError
         No archive was begun in the database.
     """
@@ -91,6 +76,7 @@ def upgrade(archive: Archive, folder: Path = VERSIONS) -> Plan:
 
 
 def _planned(connection: sa.Connection, archive: Archive, folder: Path) -> Plan:
+    custody.require(connection, archive.config.archive)
     found, revisions = revision_of(connection), known(folder)
     if found is None:
         raise NotFoundError(f"there is no archive in the database '{archive.database.engine.url!r}'")

@@ -12,9 +12,10 @@ from datamodel.context import POLICIES
 from datamodel.errors import NotFoundError, UsageError, nearest
 from datamodel.frames import RawScienceFrame
 from datamodel.observatory import Chip, Filter, Instrument
+from datamodel.series import distinct
 from datamodel.session import Session, current
 from processing.declarations import parameters
-from processing.keys import Keys, keys_of_raw
+from processing.keys import ANY_TIME, Keys, keys_of_raw
 from processing.selection import Demands
 from processing.site import instruments_of
 
@@ -133,6 +134,12 @@ def _the_exposure(cls: Any, keys: dict[str, Any]) -> Any:
 
 
 def _calibration_keys(cls: Any, keys: dict[str, Any]) -> Keys:
+    group = _group(cls, keys)
+    return group.at(_instant(group.instrument, keys))
+
+
+def _group(cls: Any, keys: dict[str, Any]) -> Keys:
+    """What the calibrations of all times have in common."""
     if "raw" in keys:
         raise UsageError(f"{cls.__name__} is a calibration: it has a date, not a raw exposure")
     instrument, chip = _instrument_and_chip(cls, keys)
@@ -141,7 +148,7 @@ def _calibration_keys(cls: Any, keys: dict[str, Any]) -> Keys:
         raise UsageError(f"{cls.__name__} needs a filter; {instrument.name} has {', '.join(names)}")
     chosen = _filter(instrument, keys["filter"]) if cls.needs_filter else None
     shared = _compatibility(keys.get("compatibility"))
-    return Keys(instrument, chip, chosen, _instant(instrument, keys), compatibility=shared)
+    return Keys(instrument, chip, chosen, ANY_TIME, compatibility=shared)
 
 
 def keys_of_group(cls: Any, given: dict[str, Any]) -> Keys:
@@ -158,15 +165,14 @@ def keys_of_group(cls: Any, given: dict[str, Any]) -> Keys:
     overrides = {_parameter(cls, k).partition(".")[2]: v for k, v in given.items() if k not in KEYS}
     known = parameters(cls)
     shared = tuple(sorted((name, known[name].value(v)) for name, v in overrides.items()))
-    found = _calibration_keys(cls, keys | {"date": datetime(1, 1, 1)})
-    found = replace(found, shared=shared)
+    found = replace(_group(cls, keys), shared=shared)
     return found if "compatibility" in keys else replace(found, compatibility=_only_compatibility(cls, found))
 
 
 def _only_compatibility(cls: Any, keys: Keys) -> str:
     """What the raw frames of all calibrations of a chip have in common."""
     query = (cls.instrument == keys.instrument) & (cls.chip == keys.chip)
-    found = sorted({c.compatibility or "" for c in query})
+    found = sorted({shared or "" for (shared,) in distinct(query, "compatibility")})
     if len(found) > 1:
         raise UsageError(f"{cls.__name__} needs a compatibility; there are {', '.join(found)}")
     return found[0] if found else ""

@@ -12,9 +12,10 @@ from datamodel import crash
 from datamodel.errors import UsageError
 from datamodel.frames import RawFrame
 from datamodel.observatory import Chip, Filter, Instrument
+from datamodel.series import distinct
 from datamodel.session import Session
 from processing.classes import TARGET_CLASSES
-from processing.declarations import parameters, roles
+from processing.declarations import default_values, roles
 from processing.derivation import as_given, derivation_key, new_object, work_order
 from processing.keys import Keys
 from processing.node import Node
@@ -65,15 +66,9 @@ def bootstrap(
 
 def _one_of_each_kind(chip: Any) -> list[Any]:
     """For each way in which raw frames of a chip were read out, one of them."""
-    found: dict[str, Any] = {}
     frames = RawFrame.chip == chip
-    while more := next(iter((frames & ~_read_as(found)).limit(1)) if found else iter(frames.limit(1)), None):
-        found[more.compatibility or ""] = more
-    return list(found.values())
-
-
-def _read_as(known: dict[str, Any]) -> Any:
-    return RawFrame.compatibility.in_([*known, *([None] if "" in known else [])])
+    kinds = [kind for (kind,) in distinct(frames, "compatibility")]
+    return [next(iter((frames & (RawFrame.compatibility == kind)).limit(1))) for kind in kinds]
 
 
 def _of_chip(session: Session, chip: Any, raw: Any, validity: tuple[datetime, datetime]) -> Iterator[Any]:
@@ -114,8 +109,7 @@ def _make(
     validity: tuple[datetime, datetime],
     shape: tuple[int, int],
 ) -> Any:
-    values = {name: p.attribute.default for name, p in parameters(cls).items()}
-    node = Node(cls, keys, parameters=values, validity=validity)
+    node = Node(cls, keys, parameters=default_values(cls), validity=validity)
     order = work_order(session, node, inputs, session.archive.store.aside(".fits"))
     made = finished(order, cls, cls.nominal(order.inputs.chip, shape))
     product = new_object(session, node, inputs, derivation_key(node, inputs), made)

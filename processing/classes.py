@@ -9,6 +9,7 @@ from datamodel.frames import (
     RawScienceFrame,
     RawTwilightFlatFrame,
 )
+from datamodel.standings import STANDING_TABLES
 from processing.activity import failure
 from processing.bias_frame import BiasFrame
 from processing.claims import claim
@@ -22,7 +23,6 @@ from processing.quality_delivery import qc_delivery
 from processing.read_noise import ReadNoise
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
-from processing.standing_tables import STANDING_TABLES
 from processing.twilight_flat_frame import TwilightFlatFrame
 from processing.waivers import waiver
 from processing.weight_frame import WeightFrame

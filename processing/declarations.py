@@ -125,6 +125,11 @@ def parameters(cls: Any, affects: str | None = None) -> dict[str, parameter]:
     return {n: p for n, p in found.items() if affects in (None, p.affects)}
 
 
+def default_values(cls: Any) -> dict[str, Any]:
+    """What a class says of its process parameters, by name."""
+    return {name: p.attribute.default for name, p in parameters(cls).items()}
+
+
 def flags(cls: Any) -> dict[str, QCFlag]:
     """The quality flags of a class, by name."""
     return declared(cls, QCFlag)

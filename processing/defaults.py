@@ -12,7 +12,7 @@ from datamodel.datatypes import Timestamp
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError, nearest
 from datamodel.schema import metadata, serial_column
 from datamodel.session import Session
-from processing.declarations import parameters
+from processing.declarations import default_values, parameters
 from processing.keys import Keys
 
 USER, PROJECT, EVERYBODY = "user", "project", "everybody"
@@ -115,9 +115,9 @@ def in_force(session: Session) -> list[Default]:
 
 
 def values_of(defaults: list[Default], cls: Any, keys: Keys) -> dict[str, Any]:
-    """What the defaults in force say of the parameters of a class for some keys, by name."""
+    """The parameters of a class for some keys, by name: what the defaults in force say, else the class."""
     known = parameters(cls)
-    return {
+    return default_values(cls) | {
         each.name: known[each.name].value(each.value)
         for each in defaults
         if each.class_name == cls.__name__ and each.name in known and each.place.holds(keys)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from datamodel.errors import UsageError, nearest
 from datamodel.history import event
 from datamodel.session import Session
-from processing.standing import refresh, tried
+from processing.standing_keeping import renew, tried
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def impact(session: Session, instance: Any, **changes: Any) -> Impact:
             raise UsageError(f"{type(instance).__name__}.{name} cannot be changed{nearest(name, known)}")
     if session.is_writing:
         raise UsageError("what a change would do cannot be told within a transaction")
-    refresh(session)
+    renew(session)
     state = instance.__state__
     before = dict(state.values), set(state.changed)
     turned: dict[str, tuple[str, int]] = {}

@@ -30,8 +30,8 @@ from processing.bounded_bytes import FitsLimits, open_regular, sha256_of
 from processing.fits_reading import RawFile, RawImage, open_raw
 from processing.header_facts import RawFacts, facts
 from processing.instrument_file import InstrumentFile
-from processing.listing import refresh
 from processing.site import instruments_of
+from processing.upkeep import catch_up
 
 log = logging.getLogger("vo_server.ingest")
 
@@ -111,7 +111,7 @@ def ingest(
         crash.reach(FILE_DONE)
         if progress:
             progress(path.name)
-    refresh(session)
+    catch_up(session)
     return summary
 
 

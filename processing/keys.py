@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+ANY_TIME = datetime(1, 1, 1)
+"""The instant of keys that are asked about all times."""
+
 
 @dataclass(frozen=True)
 class Keys:

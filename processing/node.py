@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from datamodel.standings import NOT_CHECKED, OK, OUTDATED, TO_BUILD
 from processing.keys import Keys
 from processing.reasons import Reason
 from processing.selection import ECLIPSING, EXACT, Choice, weakest
 
-OK = "ok"
-TO_BUILD = "to be built"
-OUTDATED = "outdated"
-NOT_CHECKED = "not checked"
 INVALID = "invalid"
 FLAGGED = "flagged"
 DATA_MISSING = "data missing"

@@ -10,7 +10,7 @@ from datamodel.config import Config
 from datamodel.context import SERVICE_ACCOUNT, Caller
 from datamodel.session import Session
 from processing.classes import TABLES
-from processing.listing import refresh
+from processing.upkeep import catch_up
 
 A_DAY_S = 86400.0
 
@@ -25,7 +25,7 @@ def open_archive(config: Config) -> Archive:
     """
     archive = Archive(config)
     try:
-        archive.listeners.append(refresh)
+        archive.listeners.append(catch_up)
         archive.prepare(TABLES)
         archive.store.sweep(A_DAY_S)
         catalogue_workshop.sweep(archive)

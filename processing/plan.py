@@ -177,10 +177,9 @@ class Planner:
 
         Those that it must have in common with what it is made for are as they are there.
         """
-        values = {name: p.attribute.default for name, p in parameters(cls).items()}
         if self._defaults is None:
             self._defaults = defaults.in_force(current())
-        values |= defaults.values_of(self._defaults, cls, keys)
+        values = defaults.values_of(self._defaults, cls, keys)
         prefix = f"{cls.__name__}."
         stands = (existing.parameters_given or "").split() if existing is not None else []
         given = {name: getattr(existing, name) for name in stands if name in values}
@@ -200,14 +199,16 @@ class Planner:
 
     def _reasons(self, node: Node) -> Iterator[Reason]:
         product = node.existing
-        yield from why.of_itself(product)
+        yield from why.of_judgements(node.cls, product.is_valid, product.quality_flags)
+        yield from why.of_bytes(product)
         nominal = why.is_nominal(product)
         if nominal and node.missing:
             return  # there is nothing to make a better one from
         for name, declared in roles(node.cls).items():
             forgives = declared.forgives_new and not nominal
             yield from _role_reasons(name, declared, getattr(product, name), node.inputs[name], forgives)
-        yield from why.of_parameters(product, node.parameters)
+        stored = {name: getattr(product, name) for name in parameters(node.cls)}
+        yield from why.of_parameters(node.cls, stored, node.parameters)
         if not nominal and not self._is_same_recipe(node.cls, product.recipe_digest):
             yield Reason("recipe")
 
@@ -223,20 +224,24 @@ class Planner:
 
 def _role_reasons(name: str, declared: role, used: Any, ideal: Any, forgives_new: bool) -> Iterator[Reason]:
     if isinstance(ideal, list):
-        yield from why.of_list(name, used, ideal, forgives_new)
+        yield from why.of_list(name, map(why.facts_of, used), map(why.facts_of, ideal), forgives_new)
     elif isinstance(ideal, Node):
         if ideal.existing is None and not ideal.checked:
             return
         if ideal.existing is None:
-            yield Reason("dep", name, detail=ideal.status) if used is None else Reason("obsolete", name)
+            yield from why.of_lack(name, used is not None, ideal.status)
         else:
-            yield from why.of_role(name, used, ideal.existing)
+            yield from why.of_role(name, _facts(used), _facts(ideal.existing))
             if ideal.reasons:
                 yield Reason("dep", name, detail=ideal.status)
     elif ideal is None and declared.planned == ALWAYS:
         yield Reason("missing", name)
     else:
-        yield from why.of_role(name, used, ideal)
+        yield from why.of_role(name, _facts(used), _facts(ideal))
+
+
+def _facts(dependency: Any) -> why.Facts | None:
+    return None if dependency is None else why.facts_of(dependency)
 
 
 def _ids(keys: Keys) -> tuple[Any, ...]:

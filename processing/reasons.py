@@ -1,5 +1,6 @@
 """Why a stored product must be made again."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,20 +61,38 @@ class Reason:
         return words[self.kind]
 
 
-def content(dependency: Any) -> str:
-    """What tells the content of two dependencies apart; a hidden one is like no other."""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the rules must know of something that a product is made from.
+
+    Attributes
+    ----------
+    content
+        What tells it apart from others; something hidden is like no other.
+    usable
+        Whether it may be used.
+    """
+
+    content: str
+    usable: bool
+
+
+def facts_of(dependency: Any) -> Facts:
+    """The facts of an object, or of the stub of a hidden one."""
     if isinstance(dependency, Restricted):
-        return f"restricted {dependency.object_id}"
-    return str(dependency.content_digest)
+        return hidden_facts(dependency.object_id)
+    return Facts(str(dependency.content_digest), usable(dependency))
 
 
-def of_itself(product: Any) -> list[Reason]:
-    """The reasons that lie in the product alone."""
-    found = []
-    if product.is_valid <= 0:
-        found.append(Reason("invalid"))
-    found += [Reason("flag", name) for name in flag_names(type(product), product.quality_flags)]
-    return found + of_bytes(product)
+def hidden_facts(object_id: str) -> Facts:
+    """The facts of an object that may not be seen."""
+    return Facts(f"restricted {object_id}", False)
+
+
+def of_judgements(cls: Any, is_valid: int, quality_flags: int) -> list[Reason]:
+    """The faults that a person and the system have found with a product of a class."""
+    found = [Reason("invalid")] if is_valid <= 0 else []
+    return found + [Reason("flag", name) for name in flag_names(cls, quality_flags)]
 
 
 def of_bytes(product: Any) -> list[Reason]:
@@ -82,38 +101,41 @@ def of_bytes(product: Any) -> list[Reason]:
     return [Reason("data missing")] if gone else []
 
 
-def of_parameters(product: Any, effective: dict[str, Any]) -> list[Reason]:
+def of_parameters(cls: Any, stored: Mapping[str, Any], effective: Mapping[str, Any]) -> list[Reason]:
     """A parameter that would be another now; another limit judges anew and does not make anew."""
     found = []
-    for name, declared in parameters(type(product)).items():
-        stored = getattr(product, name)
-        if stored != effective[name]:
+    for name, declared in parameters(cls).items():
+        if stored[name] != effective[name]:
             kind = "limit" if declared.affects == "qc" else "param"
-            found.append(Reason(kind, name, detail=f"is {effective[name]}, was {stored}"))
+            found.append(Reason(kind, name, detail=f"is {effective[name]}, was {stored[name]}"))
     return found
 
 
-def of_role(name: str, used: Any, best: Any) -> list[Reason]:
-    """How the object used in a role differs from the one that is best now; equal content is no difference."""
-    if used is best or getattr(used, "object_id", None) == getattr(best, "object_id", None):
-        return []
+def of_role(name: str, used: Facts | None, best: Facts | None) -> list[Reason]:
+    """How what is used in a role differs from what is best now; equal content is no difference."""
     if used is None:
-        return [Reason("new", name)]
+        return [] if best is None else [Reason("new", name)]
     if best is None:
         return [Reason("obsolete", name)]
-    if content(used) == content(best):
+    if used.content == best.content:
         return []
-    return [Reason("newer" if usable(used) else "obsolete", name)]
+    return [Reason("newer" if used.usable else "obsolete", name)]
 
 
-def of_list(name: str, used: list[Any], ideal: list[Any], forgives_new: bool) -> list[Reason]:
+def of_lack(name: str, is_used: bool, status: str) -> list[Reason]:
+    """What it means for a role that the best there could be has not been made yet."""
+    return [Reason("obsolete", name)] if is_used else [Reason("dep", name, detail=status)]
+
+
+def of_list(name: str, used: Iterable[Facts], ideal: Iterable[Facts], forgives_new: bool) -> list[Reason]:
     """How the members used in a list differ from those that would be used now; by content."""
-    before, now = {content(u) for u in used}, {content(i) for i in ideal}
+    members, now = list(used), {i.content for i in ideal}
+    before = {u.content for u in members}
     found = []
     if now - before and not forgives_new:
         found.append(Reason("new", name, len(now - before)))
     if gone := before - now:
-        invalid = [u for u in used if content(u) in gone and not usable(u)]
-        if not forgives_new or invalid:
+        faulty = any(not u.usable for u in members if u.content in gone)
+        if faulty or not forgives_new:
             found.append(Reason("obsolete", name, len(gone)))
     return found

@@ -15,6 +15,7 @@ from datamodel.frames import RawFrame
 from datamodel.objects import DBObject
 from datamodel.schema import list_table, owner, table_of
 from processing.declarations import parameters, roles
+from processing.reasons import Facts, hidden_facts
 from processing.timeline import Segment, segments
 
 LENS = Caller(SERVICE_ACCOUNT, level=WORLD)
@@ -41,14 +42,6 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What tells the content of an input, and whether it can be used; None in `content` where it is hidden."""
-
-    content: str
-    usable: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Candidate:
     """A usable calibration, as a timeline wants it."""
 
@@ -56,7 +49,6 @@ class Candidate:
     timestamp_start: datetime
     timestamp_end: datetime
     creation_date: datetime
-    of_exposure: bool = True  # its grade is nobody's business here
 
 
 def targets() -> tuple[Any, ...]:
@@ -108,6 +100,15 @@ def users_of(cls: Any) -> Iterator[tuple[Any, str]]:
         for name, target in role_targets(user).items():
             if issubclass(cls, target):
                 yield user, name
+
+
+def next_ids(connection: sa.Connection, cls: Any, after: str, most: int) -> list[str]:
+    """The identifiers of the objects of exactly one class that follow one, in their order."""
+    root, own = table_of(DBObject), table_of(cls)
+    joined = own.join(root, root.c.object_id == own.c.object_id)
+    here = (root.c.class_name == cls.__name__, own.c.object_id > after)
+    statement = sa.select(own.c.object_id).select_from(joined).where(*here)
+    return list(connection.scalars(statement.order_by(own.c.object_id).limit(most)))
 
 
 _SYSTEM = ("object_id", "is_valid", "quality_flags", "content_digest", "creation_date")
@@ -196,10 +197,8 @@ def facts(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Facts]:
         for oid, digest, is_valid, flagged, privileges in connection.execute(
             statement.where(root.c.object_id.in_(chunk))
         ):
-            if privileges < WORLD:
-                found[oid] = Facts(f"restricted {oid}", False)
-            else:
-                found[oid] = Facts(str(digest), is_valid > 0 and flagged == 0)
+            seen = Facts(str(digest), is_valid > 0 and flagged == 0)
+            found[oid] = hidden_facts(oid) if privileges < WORLD else seen
     return found
 
 

@@ -14,21 +14,21 @@ from datamodel.history import event
 from datamodel.objects import DBObject
 from datamodel.schema import table_of
 from datamodel.session import Session
+from datamodel.standings import standing, standing_role
 from processing.site import instruments_of
 from processing.standing_entries import (
     chunks,
     entries,
     list_roles,
     made_from,
+    next_ids,
     role_targets,
     targets,
     users_of,
 )
 from processing.standing_judge import LACKS, WALKS, Judge, Written
-from processing.standing_tables import standing, standing_role
 
 _EVER = datetime(1000, 1, 1), datetime(9000, 1, 1)
-_BATCH = 10_000
 
 
 class Index:
@@ -56,25 +56,33 @@ class Index:
         self._touched: set[str] = set()
         self._before: dict[str, int] = {}
 
-    def rebuild(self) -> None:
-        """Make it anew, inputs first."""
-        for table in (standing, standing_role):
-            self.connection.execute(sa.delete(table))
-        for cls in targets():
-            batch = []
-            for entry in entries(self.connection, cls):
-                batch.append(entry)
-                if len(batch) == _BATCH:
-                    self._insert(self.judge.judged(cls, batch))
-                    batch = []
-            self._insert(self.judge.judged(cls, batch))
-            here = standing.c.class_name == cls.__name__
-            ids = sa.select(standing.c.object_id).where(here)
-            self.connection.execute(_dep(standing_role.c.object_id.in_(ids)))
-            self.connection.execute(_outdated(here))
+    def rebuild(self, cls: Any, after: str, most: int) -> tuple[int, str | None]:
+        """Judge some products of a class anew; those that it is made from were judged before.
+
+        Returns
+        -------
+        count
+            How many they were.
+        until
+            The identifier of the last of them; None where there are no more.
+        """
+        ids = next_ids(self.connection, cls, after, most)
+        until = ids[-1] if len(ids) == most else None
+        here = [standing.c.class_name == cls.__name__, standing.c.object_id > after]
+        here += [standing.c.object_id <= until] if until else []
+        among = sa.select(standing.c.object_id).where(*here)
+        self.connection.execute(sa.delete(standing_role).where(standing_role.c.object_id.in_(among)))
+        self.connection.execute(sa.delete(standing).where(*here))
+        self._insert(self.judge.judged(cls, list(entries(self.connection, cls, ids))))
+        self.connection.execute(_dep(standing_role.c.object_id.in_(among)))
+        self.connection.execute(_outdated(sa.and_(*here)))
+        return len(ids), until
+
+    def is_any_hidden(self) -> bool:
+        """Whether there are objects that the world does not see."""
         root = table_of(DBObject)
         hidden = sa.select(root.c.object_id).where(root.c.privileges < WORLD).limit(1)
-        self.has_hidden = self.connection.scalar(hidden) is not None
+        return self.connection.scalar(hidden) is not None
 
     def follow(self, last: int, newest: int) -> None:
         """Take in what happened."""

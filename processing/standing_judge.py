@@ -12,15 +12,16 @@ from datamodel.frames import RawScienceFrame
 from datamodel.observatory import Chip, Filter, Instrument
 from datamodel.schema import table_of
 from datamodel.session import Session
+from datamodel.standings import TO_BUILD
 from processing import defaults, waivers
-from processing.declarations import ALWAYS, IF_ASKED, flag_names, parameters, role, roles
+from processing import reasons as why
+from processing.declarations import ALWAYS, IF_ASKED, default_values, role, roles
 from processing.keys import Keys, keys_of_raw
-from processing.node import TO_BUILD
 from processing.plan import Planner
-from processing.reasons import NOMINAL_RECIPE, Reason
+from processing.reasons import NOMINAL_RECIPE, Facts, Reason, facts_of
 from processing.recipe import recipe_digest
 from processing.site import instruments_of
-from processing.standing_entries import Entry, Facts, Winners, facts, list_roles, role_targets, targets
+from processing.standing_entries import Entry, Winners, facts, list_roles, role_targets, targets
 from processing.standing_lacks import Lacks
 
 RULES, WALKS, LACKS = 0, 1, 2
@@ -135,24 +136,17 @@ class Judge:
 
     def _effective(self, cls: Any, entry: Entry) -> dict[str, Any]:
         """The parameters of a product that would be made now."""
-        values = {name: p.attribute.default for name, p in parameters(cls).items()}
-        if self._defaults:
-            values |= defaults.values_of(self._defaults, cls, self._keys(_place(entry), ()))
+        values = self._values_now(cls, _place(entry))
         given = (entry.values["parameters_given"] or "").split()
         return values | {name: entry.values[name] for name in given if name in values}
 
     def _own(self, cls: Any, entry: Entry) -> list[Reason]:
         """The reasons that lie in a product, its raw frames, its parameters and its recipe."""
         values = entry.values
-        found = [Reason("invalid")] if values["is_valid"] <= 0 else []
-        found += [Reason("flag", name) for name in flag_names(cls, values["quality_flags"])]
+        found = why.of_judgements(cls, values["is_valid"], values["quality_flags"])
         for name in list_roles(cls):
             found += self._of_list(cls, name, entry)
-        effective = self._effective(cls, entry)
-        for name, declared in parameters(cls).items():
-            if values[name] != effective[name]:
-                kind = "limit" if declared.affects == "qc" else "param"
-                found.append(Reason(kind, name, detail=f"is {effective[name]}, was {values[name]}"))
+        found += why.of_parameters(cls, values, self._effective(cls, entry))
         if values["recipe_digest"] not in self._same_recipes(cls):
             found.append(Reason("recipe"))
         return found
@@ -166,16 +160,7 @@ class Judge:
         declared: role = roles(cls)[name]
         ideal = self._planner.raw_frames_of(cls, name, self._keys(_place(entry), ()))
         used = facts(self._connection, entry.members[name])
-        before = {used[oid].content for oid in entry.members[name]}
-        now = {str(raw.content_digest) for raw in ideal}
-        found = []
-        if now - before and not declared.forgives_new:
-            found.append(Reason("new", name, len(now - before)))
-        if gone := before - now:
-            faulty = [each for each in used.values() if each.content in gone and not each.usable]
-            if not declared.forgives_new or faulty:
-                found.append(Reason("obsolete", name, len(gone)))
-        return found
+        return why.of_list(name, used.values(), map(facts_of, ideal), declared.forgives_new)
 
     def _of_role(
         self,
@@ -190,18 +175,14 @@ class Judge:
         planned = roles(cls)[name].planned
         if best is not None:
             how = WALKS if planned != IF_ASKED and best in self._nominals() else RULES
-            if used is None:
-                return [Reason("new", name)], how
-            if used == best or known[used].content == known[best].content:
-                return [], how
-            return [Reason("newer" if known[used].usable else "obsolete", name)], how
+            return why.of_role(name, known[used] if used else None, known[best]), how
         if planned == IF_ASKED:
-            return ([Reason("obsolete", name)] if used is not None else []), RULES
+            return why.of_role(name, known[used] if used else None, None), RULES
         if self._lacks.can_be_made(role_targets(cls)[name], place):
-            return [Reason("dep", name, detail=TO_BUILD) if used is None else Reason("obsolete", name)], LACKS
+            return why.of_lack(name, used is not None, TO_BUILD), LACKS
         if planned == ALWAYS:
             return [Reason("missing", name)], LACKS
-        return ([Reason("obsolete", name)] if used is not None else []), LACKS
+        return why.of_role(name, known[used] if used else None, None), LACKS
 
     def _nominals(self) -> set[str]:
         if self._nominal is None:
@@ -217,10 +198,14 @@ class Judge:
         """The parameters that an input must share with a product that would be made now."""
         if not roles(cls)[name].shares:
             return ()
-        values = {n: p.attribute.default for n, p in parameters(cls).items()}
-        if self._defaults:
-            values |= defaults.values_of(self._defaults, cls, self._keys(place, ()))
+        values = self._values_now(cls, place)
         return tuple((n, values[n]) for n in sorted(roles(cls)[name].shares))
+
+    def _values_now(self, cls: Any, place: _Place) -> dict[str, Any]:
+        """The parameters of a class that the defaults say; keys are looked up only where there are any."""
+        if not self._defaults:
+            return default_values(cls)
+        return defaults.values_of(self._defaults, cls, self._keys(place, ()))
 
     def _keys(self, place: _Place, shared: Shared) -> Keys:
         raw = None

@@ -19,7 +19,6 @@ from processing.costs import price
 from processing.execute import Execution, workers_of
 from processing.impact import Impact, impact
 from processing.keys import Keys, keys_of_raw
-from processing.listing import refresh
 from processing.node import FLAGGED, INVALID, Node, status_of
 from processing.plan import Depth, Planner, depth_of
 from processing.quality import Quality
@@ -28,6 +27,7 @@ from processing.rejudging import judged_again
 from processing.selection import EXACT, Choice, Demands, best_id, choose, with_compatibility
 from processing.site import instruments_of
 from processing.timeline import Timeline, timeline
+from processing.upkeep import catch_up
 from processing.work import Product
 
 
@@ -129,7 +129,7 @@ class ProcessTarget(Quality):
             execution = Execution(session, workers_of(session), progress)
             product = execution.run(cls._planned(rest, demands, depth))
             if execution.made:
-                refresh(session)
+                catch_up(session)
             return product
 
     @classmethod
@@ -232,7 +232,7 @@ class ProcessTarget(Quality):
         """
         again = judged_again(current(), self, limits)
         if again is not self:
-            refresh(current())
+            catch_up(current())
         return again
 
     def _node(self, depth: Depth = None) -> Node:

@@ -6,7 +6,7 @@ the same at any instant.
 
 import heapq
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby, pairwise
 from typing import Any
@@ -87,14 +87,15 @@ def timeline(cls: Any, keys: Keys, demands: Demands = NO_DEMANDS) -> Timeline:
     found = only_usable(cls, of_keys(cls, keys), demands)
     candidates = [c for c in found if demands.allow_forever or not rests_on_forever(c)]
     rank = Rank()
-    return Timeline(segments(candidates, rank, lambda winner: winner.object_id in rank.favourites))
+    return Timeline(_graded(s, s.winner.object_id in rank.favourites) for s in segments(candidates, rank))
 
 
-def segments(
-    candidates: Iterable[Any],
-    rank: Callable[[Any], Any],
-    is_pinned: Callable[[Any], bool] = lambda winner: False,
-) -> list[Segment]:
+def _graded(segment: Segment, is_pinned: bool) -> Segment:
+    others = sum(o.timestamp_start <= segment.start < o.timestamp_end for o in segment.eclipsed)
+    return replace(segment, grade=grade(segment.winner, is_pinned, 1 + others))
+
+
+def segments(candidates: Iterable[Any], rank: Callable[[Any], Any]) -> list[Segment]:
     """The times in which one or another of some calibrations is used, in order; neighbours have different ones.
 
     Parameters
@@ -104,8 +105,6 @@ def segments(
         which does not belong to it; one that ends before it starts is never valid.
     rank
         The largest wins; no two have the same.
-    is_pinned
-        Whether a winner is a favourite.
     """
     ranked = sorted((c for c in candidates if _is_ever_valid(c)), key=rank, reverse=True)
     found: list[Segment] = []
@@ -113,10 +112,10 @@ def segments(
         together: list[tuple[datetime, datetime, list[int]]] = []
         for part in parts:
             if together and together[-1][1] != part[0]:  # in between nothing was valid
-                found.append(_segment(ranked, winner, together, is_pinned))
+                found.append(_segment(ranked, winner, together))
                 together = []
             together.append(part)
-        found.append(_segment(ranked, winner, together, is_pinned))
+        found.append(_segment(ranked, winner, together))
     return found
 
 
@@ -125,16 +124,10 @@ def _is_ever_valid(candidate: Any) -> bool:
     return start is not None and end is not None and bool(start < end)
 
 
-def _segment(
-    ranked: list[Any],
-    place: int,
-    parts: list[tuple[datetime, datetime, list[int]]],
-    is_pinned: Callable[[Any], bool],
-) -> Segment:
+def _segment(ranked: list[Any], place: int, parts: list[tuple[datetime, datetime, list[int]]]) -> Segment:
     winner = ranked[place]
     others = sorted({each for part in parts for each in part[2]} - {place})
-    how = grade(winner, is_pinned(winner), len(parts[0][2]))
-    return Segment(parts[0][0], parts[-1][1], winner, tuple(ranked[each] for each in others), how)
+    return Segment(parts[0][0], parts[-1][1], winner, tuple(ranked[each] for each in others))
 
 
 def _elementary(ranked: list[Any]) -> Iterator[tuple[datetime, datetime, list[int]]]:

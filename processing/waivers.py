@@ -8,6 +8,7 @@ from datamodel import crash, history
 from datamodel.datatypes import Timestamp
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError
 from datamodel.schema import metadata, serial_column
+from datamodel.series import distinct
 from datamodel.session import Session
 from processing.recipe import recipe_digest
 
@@ -69,7 +70,7 @@ def waive(session: Session, cls: Any, old_digest: str, reason: str) -> int:
     who = _who(session)
     if not reason.strip():
         raise UsageError("a waiver needs a reason")
-    known = sorted({p.recipe_digest for p in cls.select_all() if p.recipe_digest})
+    known = [digest for (digest,) in distinct(cls.select_all(), "recipe_digest") if digest]
     fit = [digest for digest in known if digest.startswith(old_digest)] if old_digest else []
     if len(fit) != 1:
         there = ", ".join(digest[:16] for digest in known) or "none"

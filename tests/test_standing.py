@@ -1,15 +1,22 @@
 """Does the index of standings say what a walk of every plan says, whatever happens?"""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from datamodel.errors import UsageError
+from datamodel import crash
+from datamodel.archive import Archive
+from datamodel.errors import ArchiveError, UsageError
 from datamodel.frames import RawBiasFrame, RawDomeFlatFrame, RawScienceFrame, RawTwilightFlatFrame
 from datamodel.session import Session
-from processing import defaults
+from datamodel.standings import standing
+from processing import defaults, standing_keeping
 from processing.bias_frame import BiasFrame
 from processing.bootstrap import bootstrap
 from processing.classes import TARGET_CLASSES
@@ -18,7 +25,10 @@ from processing.impact import impact
 from processing.master_flat_frame import MasterFlatFrame
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
-from processing.standing import differences, refresh
+from processing.standing import kept
+from processing.standing_check import check_some, differences
+from processing.standing_keeping import FOLLOWED, STEPPED, distrust, follow, renew
+from processing.upkeep import keep_up
 
 NIGHT = {"date": "2003-02-14", "chip": "A5382"}
 
@@ -26,9 +36,9 @@ NIGHT = {"date": "2003-02-14", "chip": "A5382"}
 def test_what_is_made_stands(session: Session) -> None:
     raw = (RawScienceFrame.chip == "A5382")[0]
     SourceList.get(raw=raw)
-    refresh(session)
+    renew(session)
     assert differences(session) == []
-    assert refresh(session) == 0
+    assert follow(session)
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.killing) for seed in (1, 2))])
@@ -37,11 +47,11 @@ def test_the_index_says_what_a_walk_says_whatever_happens(session: Session, seed
     raws = list((RawScienceFrame.chip == "A5382").limit(3))
     for raw in raws[:2]:
         SourceList.get(raw=raw)
-    refresh(session)
+    renew(session)
     assert differences(session) == []
     for step in range(10):
         what = _something(session, chance, raws)
-        refresh(session)
+        renew(session)
         assert differences(session) == [], (step, what)
 
 
@@ -77,7 +87,7 @@ def _something(session: Session, chance: random.Random, raws: list[Any]) -> str:
             made = BiasFrame.get(**NIGHT, SIGMA_CLIP=chance.choice((3.0, 4.0, 1.0)))
         else:
             made = chance.choice((ReducedScienceFrame, SourceList)).get(raw=chance.choice(raws))
-    except Exception as error:  # what is lacking is part of the play
+    except ArchiveError as error:  # what is lacking is part of the play
         return f"{kind}: {error}"
     return f"{kind}: {made!r}"
 
@@ -90,17 +100,17 @@ def test_nominal_calibrations_and_what_lacks_something_are_told_of(session: Sess
     list(bootstrap(session, "SIMCAM"))
     raw = (RawScienceFrame.chip == "A5382")[0]
     reduced = ReducedScienceFrame.get(raw=raw)
-    refresh(session)
+    renew(session)
     assert differences(session) == []
     for frame in RawBiasFrame.chip == "A5382":
         frame.is_valid = 1
         frame.commit()
-    refresh(session)
+    renew(session)
     assert differences(session) == []
     flat = MasterFlatFrame.select_all()[0]
     flat.is_valid = 0
     flat.commit()
-    refresh(session)
+    renew(session)
     assert differences(session) == []
     assert not reduced.uptodate()
 
@@ -124,3 +134,87 @@ def test_the_impact_of_a_change_is_what_is_outdated_afterwards(session: Session)
     assert impact(session, raw, is_valid=1).outdated == {}
     with pytest.raises(UsageError, match=r"BiasFrame\.is_valit cannot be changed; did you mean 'is_valid'"):
         bias.impact(is_valit=0)
+
+
+class Killed(BaseException):
+    """The process was killed."""
+
+
+@contextmanager
+def killed_at(point: str, visit: int) -> Iterator[None]:
+    """The transaction under way at a visit of a crash point comes to nothing."""
+    seen: list[str] = []
+
+    def look(name: str) -> None:
+        seen.extend([name] if name == point else [])
+        if len(seen) == visit:
+            raise Killed
+
+    stop = crash.watch(look)
+    try:
+        with pytest.raises(Killed):
+            yield
+    finally:
+        stop()
+
+
+def test_the_index_is_made_anew_in_steps_of_which_any_may_be_the_last(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SourceList.get(raw=(RawScienceFrame.chip == "A5382")[0])
+    monkeypatch.setattr(standing_keeping, "FEW", 0)
+    monkeypatch.setattr(standing_keeping, "_STEP", 1)
+    assert kept(session, made) == []
+    distrust(session)
+    assert not follow(session)
+    for visit in (1, 4, 2):
+        with killed_at(STEPPED, visit):
+            renew(session)
+        assert kept(session, made) is None
+        assert made.uptodate()  # by a walk
+    told: list[tuple[str, int]] = []
+    renew(session, lambda *each: told.append(each))
+    assert 0 < sum(count for _, count in told) < sum(len(cls.select_all()) for cls in TARGET_CLASSES)
+    assert kept(session, made) == []
+    assert differences(session) == []
+
+
+def test_what_happened_is_taken_in_again_where_that_was_killed(session: Session) -> None:
+    made = SourceList.get(raw=(RawScienceFrame.chip == "A5382")[0])
+    bias = BiasFrame.select(**NIGHT)
+    bias.is_valid = 0
+    with killed_at(FOLLOWED, 1):
+        bias.commit()
+    assert kept(session, made) is None
+    assert follow(session)
+    assert kept(session, made)
+    assert differences(session) == []
+
+
+def test_workers_compare_the_index_with_plans_some_every_day(
+    session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = session.archive
+    made = SourceList.get(raw=(RawScienceFrame.chip == "A5382")[0])
+    monkeypatch.setattr(archive, "config", replace(archive.config, standings_checked=4))
+    total = sum(len(cls.select_all()) for cls in TARGET_CLASSES)
+    assert 4 < total < 12
+    assert _compared_today(archive) == 4
+    with session.transaction() as connection:
+        wrong = sa.update(standing).where(standing.c.object_id == made.object_id)
+        connection.execute(wrong.values(own='[["recipe", "", 0, ""]]'))
+    assert not made.uptodate()
+    for days in (1, 2):
+        later = archive.clock() + timedelta(days=days)
+        monkeypatch.setattr(archive, "clock", lambda later=later: later)
+        _compared_today(archive)
+    assert made.object_id in caplog.text
+    keep_up(archive)
+    assert kept(session, made) == []
+
+
+def _compared_today(archive: Archive) -> int:
+    count = 0
+    while compared := check_some(archive):
+        count += compared
+    return count

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from datamodel import custody
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.crash import CRASH_POINTS
@@ -108,7 +109,7 @@ def test_every_command_refuses_an_old_archive_and_changes_nothing(
 def test_the_prompt_refuses_an_old_archive(
     old: Archive, command: Callable[..., tuple[int, str, str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert awe.main(["--archive", str(old.config.archive), "-c", "print(1)"]) != 0
+    assert awe.main(["--archive", str(old.config.archive), "-c", "print(1)"]) == 2
     assert "run 'vo-server upgrade --archive" in capsys.readouterr().err
 
 
@@ -278,6 +279,7 @@ def test_where_no_archive_was_begun_there_is_nothing_to_upgrade(database_url: st
 UPGRADE = """
 import sys
 from pathlib import Path
+from datamodel import custody
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.upgrading import upgrade
@@ -414,4 +416,16 @@ def test_an_upgrade_that_fails_leaves_the_archive_as_it_was(
     with old.database.read() as connection:
         assert connection.exec_driver_sql("SELECT description FROM project").scalar() == ""
         assert connection.exec_driver_sql("SELECT count(*) FROM account").scalar() == 2
+    assert revision(old) == "0"
+
+
+def test_a_database_of_another_archive_is_not_upgraded(
+    old: Archive, command: Callable[..., tuple[int, str, str]]
+) -> None:
+    told = custody.Custody("another", "postgresql://db/archive", "2026-01-01T00:00:00")
+    custody.write(old.config.archive / custody.BELONGS, told)
+    for words in (("upgrade", "--dry-run"), ("upgrade",)):
+        code, _, err = command(*words)
+        assert code == 2
+        assert "does not belong to" in err
     assert revision(old) == "0"

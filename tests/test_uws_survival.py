@@ -229,7 +229,7 @@ def test_a_worker_whose_chores_end_ends_too(kept: Archive, monkeypatch: pytest.M
     monkeypatch.setattr("vo_server.uws.worker.POLL_S", 0.01)
     worker = Worker(kept, {})
     with pytest.raises(ZeroDivisionError):
-        worker._mind()
+        worker._mind({bug: 1.0})
     worker.run()  # does not wait, for it was stopped
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from datamodel.attributes import all_classes
 from datamodel.config import read_config
-from datamodel.errors import ArchiveError
+from datamodel.errors import ArchiveError, UsageError
 from datamodel.persistent import oidtype, persistent
 from datamodel.session import Session
 from processing.opening import session_of
@@ -162,5 +162,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prompt(names, session)
     except (ArchiveError, OSError, UnicodeDecodeError) as error:
         print(f"awe: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     return 0

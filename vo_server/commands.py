@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,25 +19,25 @@ from processing.asking import KEYS, OPTIONS, instant
 from processing.bootstrap import bootstrap
 from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.ingest import find_files, ingest
-from processing.listing import refresh
 from processing.node import Node
 from processing.opening import open_archive, session_of
 from processing.progress import shown_by
+from processing.upkeep import catch_up
 from vo_server import (
     keeping,
     processing_commands,
     project_command,
     quality_commands,
+    standing_commands,
     upgrading,
     user_command,
 )
+from vo_server.arguments import Run, add_verb
 from vo_server.begun import require_archive
 from vo_server.catalogue import command as catalogue
 from vo_server.progress_tree import ProgressTree
 
 log = logging.getLogger("vo_server")
-
-Run = Callable[[Config, argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,12 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     shared.add_argument("--config", type=Path, help="TOML file with settings (default: $VO_CONFIG)")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-
-    def add(name: str, run: Run, doc: str) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, parents=[shared], help=doc, description=doc)
-        command.set_defaults(run=run)
-        return command
-
+    add = partial(add_verb, commands, shared, json=False)
     _add_address(add("serve", _serve, "Serve the archive to the VO."))
     working = add("worker", _worker, "Run asynchronous jobs, beside those that the server runs.")
     working.add_argument(
@@ -84,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     catalogue.add_commands(commands, shared)
     processing_commands.add_commands(commands, shared)
     quality_commands.add_commands(commands, shared)
+    standing_commands.add_commands(commands, shared)
     upgrading.add_command(commands, shared)
     keeping.add_commands(commands, shared)
     user_command.add_commands(commands, shared)
@@ -263,7 +260,7 @@ def _bootstrap(config: Config, parsed: argparse.Namespace) -> int:
         for made in bootstrap(session, parsed.instrument, start, end):
             answer = {"class": type(made).__name__, "object_id": made.object_id, "chip": made.chip.name}
             print(json.dumps(answer) if parsed.json else "  ".join(answer.values()), flush=True)
-        refresh(session)
+        catch_up(session)
     return 0
 
 

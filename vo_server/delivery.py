@@ -23,10 +23,10 @@ from datamodel.session import Session
 from processing.classes import TARGET_CLASSES
 from processing.execute import Execution, workers_of
 from processing.keys import keys_of_raw
-from processing.listing import refresh
 from processing.node import Node
 from processing.plan import Planner
 from processing.site import instruments_of
+from processing.upkeep import catch_up
 
 log = logging.getLogger("vo_server.delivery")
 
@@ -198,7 +198,7 @@ def _made(archive: Archive, caller: Caller, cls: Any, exposure: Any) -> Delivery
             product = execution.run(node)
         finally:
             if execution.made:
-                refresh(session)
+                catch_up(session)
     made = Counter(type(each).__name__ for each in execution.made)
     fell_back = product is node.existing and not made
     if made:

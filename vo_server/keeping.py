@@ -2,9 +2,10 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from datamodel.clock import utc_now
 from datamodel.config import Config
 from datamodel.errors import ArchiveError, DataLostError, UsageError
 from vo_server import __version__
+from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 from vo_server.catalogue.progress import Shown
 
@@ -32,12 +34,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     shared
         Has the options of every command.
     """
-
-    def add(name: str, run: Callable[..., int], doc: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = commands.add_parser(name, parents=[shared], help=doc, description=doc)
-        made.set_defaults(run=run)
-        made.add_argument("--json", action="store_true", help="print JSON for scripts")
-        return made
+    add = partial(add_verb, commands, shared)
 
     backing_up = add("backup", _backup, "Back the archive up as it is now, while it is used.")
     backing_up.add_argument(

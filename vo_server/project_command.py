@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from datamodel import projects
@@ -10,6 +11,7 @@ from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import LEVELS
 from processing.site import instruments_of
+from vo_server.arguments import add_verb
 from vo_server.begun import opened
 
 DOC = "Add, change and list projects, and say who works in them."
@@ -27,12 +29,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """
     command = commands.add_parser("project", help=DOC, description=DOC)
     verbs = command.add_subparsers(required=True, metavar="VERB", help="add, change, member or list")
-
-    def verb(name: str, run: Any, doc: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=doc, description=doc)
-        made.set_defaults(run=run)
-        made.add_argument("--json", action="store_true", help="print JSON for scripts")
-        return made
+    verb = partial(add_verb, verbs, shared)
 
     _add_values(verb("add", _add, "Add a project; it is private where nothing else is said."))
     _add_values(verb("change", _change, "Change what a project is; its objects stay as they are."))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,31 +15,23 @@ from processing.classes import RAW_CLASSES, TARGET_CLASSES
 from processing.opening import session_of
 from processing.target import ProcessTarget
 from processing.trends import KEYS, trend
+from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add the commands to those of the program."""
-
-    def add(name: str, run: Any, doc: str) -> argparse.ArgumentParser:
-        command: argparse.ArgumentParser = commands.add_parser(
-            name, parents=[shared], help=doc, description=doc
-        )
-        command.set_defaults(run=run)
-        return command
-
+    add = partial(add_verb, commands, shared)
     commenting = add("comment", _comment, "Say something of an object, or show what was said.")
     commenting.add_argument("object_id", metavar="OBJECT_ID", help="the object")
     commenting.add_argument(
         "text", metavar="TEXT", nargs="?", help="what to say; else all comments are shown"
     )
-    commenting.add_argument("--json", action="store_true", help="print JSON for scripts")
     again = add("judge-again", _judge_again, "Judge a product by other limits, without making it.")
     again.add_argument("object_id", metavar="OBJECT_ID", help="the product")
     again.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="quality limit; may be repeated"
     )
-    again.add_argument("--json", action="store_true", help="print JSON for scripts")
     going = add("trend", _trend, "Show how a value of a class has changed over time.")
     going.add_argument(
         "value", metavar="CLASS.NAME", help="such as ReadNoise.read_noise, BiasFrame.imstat.stdev"
@@ -48,8 +41,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     going.add_argument("--since", help="night (2003-02-14) or instant (UTC)")
     going.add_argument("--until", help="night or instant before which they end")
     going.add_argument("--all", action="store_true", help="with those that were found faulty")
-    going.add_argument("--json", action="store_true", help="print JSON for scripts")
-    judging = add("judge", _judge, "Judge an object, a raw frame or a product.")
+    judging = add("judge", _judge, "Judge an object, a raw frame or a product.", json=False)
     judging.add_argument("object_id", metavar="OBJECT_ID", help="the object")
     meanings = ", ".join(f"{value} {meaning}" for value, meaning in JUDGEMENTS.items())
     judging.add_argument("is_valid", metavar="IS_VALID", help=f"{meanings}")

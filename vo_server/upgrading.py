@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.revisions import in_words
+from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 
 if TYPE_CHECKING:
@@ -31,10 +32,8 @@ def add_command(commands: Any, shared: argparse.ArgumentParser) -> None:
     shared
         Has the options of every command.
     """
-    command = commands.add_parser("upgrade", parents=[shared], help=DOC, description=DOC)
-    command.set_defaults(run=run)
+    command = add_verb(commands, shared, "upgrade", run, DOC)
     command.add_argument("--dry-run", action="store_true", help="show what would be done, and do nothing")
-    command.add_argument("--json", action="store_true", help="print JSON for scripts")
 
 
 def run(config: Config, parsed: argparse.Namespace) -> int:

@@ -7,12 +7,14 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from datamodel import account_changes, accounts, projects, tokens
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import UsageError
+from vo_server.arguments import add_verb
 from vo_server.begun import opened
 
 DOC = "Add accounts, give them passwords and tokens, disable and list them."
@@ -32,12 +34,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     verbs = command.add_subparsers(
         required=True, metavar="VERB", help="add, passwd, token, disable, enable or list"
     )
-
-    def verb(name: str, run: Any, doc: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=doc, description=doc)
-        made.set_defaults(run=run)
-        made.add_argument("--json", action="store_true", help="print JSON for scripts")
-        return made
+    verb = partial(add_verb, verbs, shared)
 
     adding = verb("add", _add, "Add an account; its password is asked for.")
     adding.add_argument("name", metavar="NAME", help="user name: letters, digits and _ . @ + -")

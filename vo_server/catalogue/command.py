@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from datamodel.config import Config
 from datamodel.context import LEVELS
 from datamodel.errors import ArchiveError
 from processing.opening import session_of
+from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 
 if TYPE_CHECKING:
@@ -40,12 +42,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """
     command = commands.add_parser("catalogue", help=DOC, description=DOC)
     verbs = command.add_subparsers(required=True, metavar="VERB", help="add, replace, drop or list")
-
-    def verb(name: str, run: Any, doc: str) -> argparse.ArgumentParser:
-        made: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=doc, description=doc)
-        made.set_defaults(run=run)
-        made.add_argument("--json", action="store_true", help="print JSON for scripts")
-        return made
+    verb = partial(add_verb, verbs, shared)
 
     _add_file(verb("add", _bring, "Add a catalogue: a CSV, FITS, VOTable or Parquet file."), replaces=False)
     _add_file(

@@ -12,6 +12,8 @@ from datamodel.errors import ArchiveError
 from datamodel.job_claims import Holder, mend
 from datamodel.jobs import QUEUE
 from datamodel.notify import POLL_S, notices
+from processing.standing_check import check_some
+from processing.upkeep import keep_up
 from vo_server.uws.execution import Execution
 from vo_server.uws.service import Craft
 from vo_server.uws.sweeping import AT_A_TIME, sweep, sweep_catalogues, sweep_logins, sweep_strays
@@ -22,6 +24,8 @@ SWEEP_S = 10.0
 STRAYS_S = 3600.0
 LOGINS_S = 600.0
 CATALOGUES_S = 60.0
+KEEPING_S = 10.0
+CHECKING_S = 20.0
 
 
 class Worker:
@@ -54,13 +58,18 @@ class Worker:
 
     def run(self) -> None:
         """Take jobs until stopped."""
-        minding = threading.Thread(target=self._mind, name="minder", daemon=True)
-        minding.start()
+        minding = [
+            threading.Thread(target=self._mind, args=(chores,), name="minder", daemon=True)
+            for chores in (CHORES, LONG_CHORES)
+        ]
+        for each in minding:
+            each.start()
         with Holder(self.archive) as holder, notices(self.archive).watch(QUEUE) as watch:
             while not self._stop.is_set():
                 if not self.run_one(holder):
                     watch.wait(POLL_S)
-        minding.join()
+        for each in minding:
+            each.join()
 
     def run_one(self, holder: Holder) -> bool:
         """Run the job that is next; whether there was one."""
@@ -74,15 +83,15 @@ class Worker:
         Execution(self.archive, holder, job, self.crafts[job.service].work, self._stop.is_set).run()
         return True
 
-    def _mind(self) -> None:
-        """Every second, free the jobs of dead workers; now and then, delete what is past its time.
+    def _mind(self, chores: Mapping[Callable[[Archive], int], float]) -> None:
+        """Every second, do the chores that are due.
 
         A worker whose chores come to an unforeseen end stops as well, so that another takes its place.
         """
-        due: dict[Callable[[Archive], int], float] = dict.fromkeys(CHORES, 0.0)
+        due: dict[Callable[[Archive], int], float] = dict.fromkeys(chores, 0.0)
         try:
             while not self._stop.wait(POLL_S):
-                for chore, every in CHORES.items():
+                for chore, every in chores.items():
                     if time.monotonic() >= due[chore]:
                         due[chore] = time.monotonic() + (0 if self._do(chore) >= AT_A_TIME else every)
         finally:
@@ -91,7 +100,7 @@ class Worker:
     def _do(self, chore: Callable[[Archive], int]) -> int:
         try:
             return chore(self.archive)
-        except (OSError, sa.exc.SQLAlchemyError):
+        except (OSError, ArchiveError, sa.exc.SQLAlchemyError):
             log.warning("%s has to wait", chore.__name__, exc_info=True)
             return 0
 
@@ -104,3 +113,6 @@ CHORES: dict[Callable[[Archive], int], float] = {
     sweep_strays: STRAYS_S,
 }
 """What every worker looks after besides its job, and how often, in seconds; at once where much was to be done."""
+
+LONG_CHORES: dict[Callable[[Archive], int], float] = {keep_up: KEEPING_S, check_some: CHECKING_S}
+"""The same, where it may take long."""

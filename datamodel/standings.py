@@ -5,6 +5,9 @@ import sqlalchemy as sa
 from datamodel.datatypes import Timestamp
 from datamodel.schema import metadata, oid_column
 
+OK, TO_BUILD, OUTDATED, NOT_CHECKED = "ok", "to be built", "outdated", "not checked"
+"""How a product may stand, as far as the index tells; `processing.node.STATUSES` has all."""
+
 standing = sa.Table(
     "standing",
     metadata,
@@ -49,6 +52,15 @@ standing_state = sa.Table(
     sa.Column("name", sa.String(100), primary_key=True),
     sa.Column("value", sa.Text, nullable=False),
 )
-"""``last_event``: up to which event the index is true; ``rules``: by which recipes, defaults and instruments."""
+"""What the index says of itself, by the names below."""
+
+LAST, RULES, HIDDEN = "last_event", "rules", "hidden"
+"""Up to which event it is true; by which recipes, defaults and instruments; whether there is what is hidden."""
+
+BUILDING, SINCE, AFTER = "building", "since", "after"
+"""By which rules it is being made anew; up to which event these began; the class and product judged last."""
+
+CHECKED = "checked"
+"""How far it was compared with plans: a day, how many on that day, the class and product looked at last."""
 
 STANDING_TABLES = [standing, standing_role, standing_state]

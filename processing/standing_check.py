@@ -1,0 +1,112 @@
+"""Is the index of standings true? It is compared with walks of plans, some of them every day."""
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from datamodel.archive import Archive
+from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller
+from datamodel.dialect import insert_absent
+from datamodel.session import Session
+from datamodel.standings import CHECKED, standing_state
+from processing.plan import Planner
+from processing.site import instruments_of
+from processing.standing import is_true, look, reasons_of
+from processing.standing_entries import LENS, next_ids, targets
+from processing.standing_keeping import distrust
+
+log = logging.getLogger("processing.standing")
+
+_SLICE_S = 1.0
+_AT_A_TIME = 50
+
+
+def differences(session: Session) -> list[str]:
+    """What the index says otherwise than a walk of every plan: nothing, unless it is wrong; takes long.
+
+    Bytes that are gone are not in the index: whoever asks looks for those of the product itself.
+    """
+    with Session(session.archive, LENS) as lens:
+        found = (
+            _difference(lens, product)
+            for cls in targets()
+            for product in cls.select_all()
+            if type(product) is cls
+        )
+        return [each for each in found if each]
+
+
+def _difference(lens: Session, product: Any) -> str:
+    planner = Planner(instruments_of(lens.archive))
+    walked = {str(r) for r in planner.node_of(product, product.own_keys()).reasons} - {"data missing"}
+    known = {str(r) for r in reasons_of(lens, product) or []}
+    return f"{product!r}: {sorted(walked)}, and not {sorted(known)}" if walked != known else ""
+
+
+def check_some(archive: Archive) -> int:
+    """Compare the index with plans for a second, until so many were compared today as the archive is set to.
+
+    The next call goes on where this one ended, and begins again after the last product. Where it is wrong this is
+    logged, and the index is made anew. Gives how many were compared.
+    """
+    most = archive.config.standings_checked
+    today = archive.clock().date().isoformat()
+    with Session(archive, LENS) as lens:
+        day, count, after = _so_far(lens)
+        count = count if day == today else 0
+        before = look(lens)
+        if count >= most or not is_true(lens, before):
+            return 0
+        until = time.monotonic() + _SLICE_S
+        compared, wrong = 0, []
+        for place, product in _products(lens, after):
+            difference = _difference(lens, product)
+            wrong += [difference] if difference else []
+            compared, after = compared + 1, place
+            if time.monotonic() > until or count + compared >= most:
+                break
+        else:
+            after = ""
+        if wrong and look(lens) == before:  # nothing has happened meanwhile
+            log.error("the index of standings is wrong, and is made anew: %s", "; ".join(wrong[:10]))
+            distrust(Session(archive, Caller(SERVICE_ACCOUNT, level=WORLD)))
+        _say(lens, today, count + compared, after)
+        return compared
+
+
+def _products(lens: Session, after: str) -> Iterator[tuple[str, Any]]:
+    """Products in the order of the index, and their places in it."""
+    name, _, last = after.partition(" ")
+    left = list(targets())
+    while name and left[0].__name__ != name:
+        left.pop(0)
+    for cls in left:
+        while True:
+            with lens.connection() as connection:
+                ids = next_ids(connection, cls, last, _AT_A_TIME)
+            for oid, product in sorted(lens.load_many(cls, ids).items()):
+                yield f"{cls.__name__} {oid}", product
+            if len(ids) < _AT_A_TIME:
+                break
+            last = ids[-1]
+        last = ""
+
+
+def _so_far(lens: Session) -> tuple[str, int, str]:
+    with lens.connection() as connection:
+        here = sa.select(standing_state.c.value).where(standing_state.c.name == CHECKED)
+        said = connection.scalar(here)
+    day, count, after = json.loads(said) if said else ("", 0, "")
+    return day, count, after
+
+
+def _say(lens: Session, day: str, count: int, after: str) -> None:
+    value = json.dumps([day, count, after])
+    with lens.transaction() as connection:
+        insert_absent(connection, standing_state, {"name": CHECKED, "value": value})
+        here = standing_state.c.name == CHECKED
+        connection.execute(sa.update(standing_state).where(here).values(value=value))
