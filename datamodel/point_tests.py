@@ -21,7 +21,7 @@ LARGEST_DEG = 90.0
 """Radius of the largest circle for which a database's own function for distances is asked."""
 
 _FINEST = 32
-_FINENESS = ((100, 8), (1000, 16))
+_FINENESS = ((30, 4), (100, 8), (1000, 16))
 """Up to how many rows that are found how many ranges do; measured on both databases."""
 
 _EDGE_DEG = math.degrees(EDGE_RAD)
