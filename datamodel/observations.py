@@ -16,6 +16,7 @@ from datamodel.context import Caller, visible
 from datamodel.objects import DBObject
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata, oid_column, table_of
+from datamodel.standings import NOT_CHECKED, OK, OUTDATED, TO_BUILD, standing
 
 DATALINK_MIME = "application/x-votable+xml;content=datalink"
 
@@ -66,9 +67,17 @@ OBSCORE_COLUMNS = (
     _c("pol_xel", "BIGINT", None, "meta.number", "Char.PolarizationAxis.numBins", "Elements in polarisation"),
     _c("facility_name", "UNICODE", None, "meta.id;instr.tel", "Provenance.ObsConfig.facility.name", "Telescope", 1),
     _c("instrument_name", "UNICODE", None, "meta.id;instr", "Provenance.ObsConfig.instrument.name", "Instrument", 1),
+    Column(
+        "product_status", "VARCHAR", None, "meta.code",
+        f"Whether it is made: {OK}, {OUTDATED}, {TO_BUILD} or {NOT_CHECKED}; whoever gets it gets it made",
+    ),
+    Column(
+        "selection_grade", "VARCHAR", None, "meta.code.qual",
+        "How the calibrations were chosen that it was made from, by the one that is trusted least",
+    ),
 )  # fmt: skip
 
-_DERIVED = ("obs_publisher_did", "access_url", "access_format")
+_DERIVED = ("obs_publisher_did", "access_url", "access_format", "product_status")
 KEPT_COLUMNS = tuple(c for c in OBSCORE_COLUMNS if c.name not in _DERIVED)
 
 observation = sql_table(
@@ -78,8 +87,12 @@ observation = sql_table(
     sa.Column("class_name", sa.String(100), nullable=False, index=True),
     oid_column("raw_id", nullable=False, index=True),
     sa.Column("filter_name", sa.String(100)),
+    oid_column("product_id", index=True),
 )
-"""One row a product: ``row`` is ``<class>/<raw_id>``, the end of its publisher DID."""
+"""One row a product: ``row`` is ``<class>/<raw_id>``, the end of its publisher DID.
+
+``product_id`` is the best that is made; NULL where none is.
+"""
 
 cover, edges = regions.region_tables("observation", metadata)
 
@@ -124,13 +137,24 @@ def _select(did_prefix: str, links_url: str, caller: Caller) -> sa.FromClause:
             sa.func.replace(observation.c.row, "/", "%2F")
         ),
         "access_format": lambda: sa.literal(DATALINK_MIME),
+        "product_status": lambda: _STATUS,
     }
     columns = [
         (made[c.name]() if c.name in made else observation.c[c.name]).label(c.name) for c in OBSCORE_COLUMNS
     ]
     columns.append(observation.c.row.label("row"))  # for the region index; nobody is told of it
     joined = observation.join(objects, objects.c.object_id == observation.c.raw_id)
+    joined = joined.outerjoin(standing, standing.c.object_id == observation.c.product_id)
     return sa.select(*columns).select_from(joined).where(visible(objects, caller)).subquery()
+
+
+_STATUS = sa.case(
+    (observation.c.class_name == "RawScienceFrame", OK),
+    (observation.c.product_id.is_(None), TO_BUILD),
+    (standing.c.outdated == 1, OUTDATED),
+    (standing.c.outdated == 0, OK),
+    else_=NOT_CHECKED,
+)
 
 
 def _quoted(text: str) -> str:

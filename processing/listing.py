@@ -35,6 +35,8 @@ LISTED = ("ReducedScienceFrame", "SourceList")
 _STATE = "obscore"
 _SECONDS_A_DAY = 86400.0
 _CHUNK = 200
+_EVENTS = 5000
+"""So many are looked at together."""
 _EVER = datetime(1000, 1, 1), datetime(9000, 1, 1)
 _KBYTE_A_SOURCE_LIST = 100
 
@@ -48,13 +50,15 @@ def refresh(session: Session) -> int:
     if session.is_writing:
         session.after_commit(refresh)
         return 0
+    looked = 0
     while found := news(session, _seen()):
+        last, newest = found[0], min(found[1], found[0] + _EVENTS)
         with Session(session.archive, Caller(SERVICE_ACCOUNT, level=WORLD)) as public:
-            exposures = _affected(public, *found)
+            exposures = _affected(public, last, newest)
             rows = _rows(public, exposures)
-        if _write(session, [e.object_id for e in exposures], rows, *found):
-            return len(exposures)
-    return 0
+        if _write(session, [e.object_id for e in exposures], rows, last, newest):
+            looked += len(exposures)
+    return looked
 
 
 def _seen() -> Any:
@@ -147,9 +151,9 @@ def _rows(session: Session, exposures: Iterable[Any]) -> list[tuple[dict[str, An
         if raw.is_valid <= 0:
             continue
         shape = _shape(raw)
-        rows.append((_row(raw, "RawScienceFrame"), shape))
-        listed = [c for c in classes if raw.wcs and planner.node(c, keys_of_raw(raw)).can_be_had]
-        rows += [(_row(raw, c.__name__), shape) for c in listed]
+        rows.append((_row(raw, "RawScienceFrame", None), shape))
+        nodes = [planner.node(c, keys_of_raw(raw)) for c in classes if raw.wcs]
+        rows += [(_row(raw, n.cls.__name__, n.existing), shape) for n in nodes if n.can_be_had]
     return rows
 
 
@@ -182,7 +186,7 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def _row(raw: Any, class_name: str) -> dict[str, Any]:
+def _row(raw: Any, class_name: str, product: Any) -> dict[str, Any]:
     ny, nx = _size(raw)
     estimate = {"ReducedScienceFrame": nx * ny * 4 // 1000, "SourceList": _KBYTE_A_SOURCE_LIST}
     shape = _shape(raw)
@@ -191,6 +195,8 @@ def _row(raw: Any, class_name: str) -> dict[str, Any]:
         "row": f"{class_name}/{raw.object_id}",
         "class_name": class_name,
         "raw_id": raw.object_id,
+        "product_id": getattr(product, "object_id", None),
+        "selection_grade": getattr(product, "selection_grade", None),
         "filter_name": raw.filter.name if raw.filter else None,
         "obs_collection": raw._project,
         "obs_id": raw.obs_id,

@@ -20,6 +20,8 @@ from processing import listing
 from processing.bias_frame import BiasFrame
 from processing.listing import refresh
 from processing.opening import operator
+from processing.reduced_science_frame import ReducedScienceFrame
+from vo_server.obscore import obscore
 
 
 def listed(session: Session, class_name: str = "ReducedScienceFrame") -> set[str]:
@@ -27,6 +29,15 @@ def listed(session: Session, class_name: str = "ReducedScienceFrame") -> set[str
     with session.connection() as connection:
         rows = sa.select(observation.c.raw_id).where(observation.c.class_name == class_name)
         return set(connection.scalars(rows))
+
+
+def told_of(session: Session, raw: Any) -> dict[str, tuple[str | None, str | None]]:
+    """By class, what ObsCore says of how the products of an exposure stand, and were chosen for."""
+    table = obscore(session.archive.config).selectable(session.caller)
+    columns = (table.c.row, table.c.product_status, table.c.selection_grade)
+    with session.connection() as connection:
+        rows = connection.execute(sa.select(*columns).where(table.c.row.endswith(raw.object_id)))
+        return {row.split("/")[0]: (status, grade) for row, status, grade in rows}
 
 
 def judge(frame: Any, is_valid: int) -> None:
@@ -43,6 +54,32 @@ def is_waiting(archive: Archive) -> bool:
 
 def is_served(archive: Archive) -> bool:
     return archive.database.engine.dialect.name == "postgresql"
+
+
+def test_obscore_says_how_products_stand_and_how_their_calibrations_were_chosen(session: Session) -> None:
+    raw = (RawScienceFrame.chip == "A5382")[0]
+    raw_row = {"RawScienceFrame": ("ok", None)}
+    to_build = ("to be built", None)
+    assert told_of(session, raw) == raw_row | {"ReducedScienceFrame": to_build, "SourceList": to_build}
+    reduced = ReducedScienceFrame.get(raw=raw)
+    assert told_of(session, raw) == raw_row | {
+        "ReducedScienceFrame": ("ok", reduced.selection_grade),
+        "SourceList": to_build,
+    }
+    judge(BiasFrame.select(date="2003-02-14", chip="A5382"), 0)
+    assert told_of(session, raw)["ReducedScienceFrame"] == ("outdated", reduced.selection_grade)
+    judge(reduced, 0)
+    assert told_of(session, raw)["ReducedScienceFrame"] == to_build
+
+
+def test_a_long_past_is_looked_at_in_pieces(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {name: listed(session, name) for name in listing.LISTED}
+    with session.transaction() as connection:
+        connection.execute(sa.update(listing_state).values(last_event=0))
+        connection.execute(sa.delete(observation))
+    monkeypatch.setattr(listing, "_EVENTS", 7)
+    assert refresh(session) >= len(before["ReducedScienceFrame"])
+    assert {name: listed(session, name) for name in listing.LISTED} == before
 
 
 def test_judging_a_frame_relists_what_it_matters_for(session: Session) -> None:
