@@ -21,7 +21,7 @@ from processing.timeline import Segment, segments
 LENS = Caller(SERVICE_ACCOUNT, level=WORLD)
 """Who sees what the index tells of."""
 
-CHUNK = 500
+CHUNK = 2000
 
 
 @dataclass(slots=True)
@@ -72,12 +72,14 @@ def _in_order(found: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(ordered)
 
 
+@cache
 def role_targets(cls: Any) -> dict[str, Any]:
     """By name, the classes of the roles that are filled by products."""
     named = ((name, each.attribute.target_class()) for name, each in roles(cls).items())
     return {name: target for name, target in named if not issubclass(target, RawFrame)}
 
 
+@cache
 def list_roles(cls: Any) -> dict[str, Any]:
     """By name, the classes of raw frames in the roles that are lists of them."""
     many = ((name, each.attribute) for name, each in roles(cls).items() if each.attribute.many)
@@ -140,13 +142,17 @@ def _entries(connection: sa.Connection, cls: Any, ids: list[str] | None) -> Iter
     if ids is not None:
         where.append(joins.base.c.object_id.in_(ids))
     statement = sa.select(*columns).select_from(joins.clause).where(*where)
+    places = {column.name: place for place, column in enumerate(columns)}
+    of_values = [(n, places[n]) for n in names if n in places]
+    of_roles = [(n, places[f"role {n}"]) for n in singles]
+    of_keys = [(n, places[f"key {n}"]) for n in keys]
     found = []
-    for row in connection.execute(statement).mappings():
-        values = {n: row[n] for n in names if n in row}
-        key = {n: row[f"key {n}"] for n in keys}
+    for row in connection.execute(statement):
+        values = {n: row[place] for n, place in of_values}
+        key = {n: row[place] for n, place in of_keys}
         found.append(
             Entry(
-                row["object_id"],
+                values["object_id"],
                 cls,
                 key["instrument"],
                 key["chip"],
@@ -155,7 +161,7 @@ def _entries(connection: sa.Connection, cls: Any, ids: list[str] | None) -> Iter
                 key["instant"],
                 key.get("raw"),
                 values,
-                {n: row[f"role {n}"] for n in singles},
+                {n: row[place] for n, place in of_roles},
             )
         )
     yield from _with_members(connection, cls, found, ids)

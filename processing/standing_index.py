@@ -54,6 +54,7 @@ class Index:
         self.judge = Judge(lens, connection)
         self._lens = lens
         self._touched: set[str] = set()
+        self._judged: set[tuple[str, str]] = set()  # what was judged once is judged by all that there is
         self._before: dict[str, int] = {}
 
     def rebuild(self, cls: Any, after: str, most: int) -> tuple[int, str | None]:
@@ -244,7 +245,10 @@ class Index:
         joined = standing_role.join(standing, standing.c.object_id == standing_role.c.object_id)
         columns = (*standing.c, standing_role.c.used_id, standing_role.c.best_id, standing_role.c.shared)
         statement = sa.select(*columns, standing_role.c.reasons).select_from(joined).where(where)
-        rows = list(self.connection.execute(statement))
+        rows = [
+            row for row in self.connection.execute(statement) if (role, row.object_id) not in self._judged
+        ]
+        self._judged |= {(role, row.object_id) for row in rows}
         walked = [row.object_id for row in rows if row.walked == WALKS]
         plain = [row for row in rows if row.walked != WALKS]
         changes: dict[tuple[str | None, str], list[str]] = defaultdict(list)

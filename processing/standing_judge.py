@@ -1,7 +1,7 @@
 """Why must products be made again? The rules of `processing.plan` for many products at a time, one level of them."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,6 +23,9 @@ from processing.recipe import recipe_digest
 from processing.site import instruments_of
 from processing.standing_entries import Entry, Winners, facts, list_roles, role_targets, targets
 from processing.standing_lacks import Lacks
+
+NONE = "[]"
+"""No reasons, as JSON."""
 
 RULES, WALKS, LACKS = 0, 1, 2
 """How a product is judged: by rules; by a walk of its plan; by rules, but what it lacks may come."""
@@ -85,14 +88,15 @@ class Judge:
         for target in role_targets(cls).values():
             if target.of_exposure:
                 self._winners.prepare(target, [entry.raw for entry in found if entry.raw])
-        ideals = [self._ideals(cls, entry) for entry in found]
+        places = [_place(entry) for entry in found]
+        ideals = [self._ideals(cls, entry, place) for entry, place in zip(found, places, strict=True)]
         ids = {oid for each in ideals for used, best, _ in each.values() for oid in (used, best) if oid}
         known = facts(self._connection, ids)
-        for entry, each in zip(found, ideals, strict=True):
+        for entry, place, each in zip(found, places, ideals, strict=True):
             how = WALKS if walks_all or entry.values["recipe_digest"] == NOMINAL_RECIPE else RULES
             rows = []
             for name, (used, best, shared) in each.items():
-                reasons, needs = self._of_role(cls, name, used, best, known, _place(entry))
+                reasons, needs = self._of_role(cls, name, used, best, known, place)
                 how = WALKS if WALKS in (how, needs) else max(how, needs)
                 rows.append(_role_row(cls, entry.object_id, name, used, best, shared, reasons))
             own = self._walked(cls, entry.object_id) if how == WALKS else self._own(cls, entry)
@@ -120,13 +124,15 @@ class Judge:
             found.append((_kept(user, name, best), dumped(reasons), how))
         return found
 
-    def _ideals(self, cls: Any, entry: Entry) -> dict[str, tuple[str | None, str | None, Shared]]:
+    def _ideals(
+        self, cls: Any, entry: Entry, place: _Place
+    ) -> dict[str, tuple[str | None, str | None, Shared]]:
         """By role: what is used, what is best, and the parameters that these must share with it."""
         effective = self._effective(cls, entry)
-        found = {}
+        declared, found = roles(cls), {}
         for name, target in role_targets(cls).items():
-            shared = tuple((n, effective[n]) for n in sorted(roles(cls)[name].shares))
-            found[name] = (entry.used[name], self._best(target, _place(entry), shared), shared)
+            shared = tuple((n, effective[n]) for n in sorted(declared[name].shares))
+            found[name] = (entry.used[name], self._best(target, place, shared), shared)
         return found
 
     def _best(self, target: Any, place: _Place, shared: Shared) -> str | None:
@@ -231,8 +237,10 @@ def _forgives(cls: Any) -> bool:
     return bool(own.__func__.__qualname__ != "ProcessTarget.forgives")
 
 
-def dumped(reasons: Iterable[Reason]) -> str:
+def dumped(reasons: Collection[Reason]) -> str:
     """Reasons as JSON."""
+    if not reasons:
+        return NONE  # as is most often so
     return json.dumps([[r.kind, r.name, r.count, r.detail] for r in reasons])
 
 
@@ -242,6 +250,8 @@ def loaded(text: str) -> list[Reason]:
 
 
 def _shared(text: str) -> Shared:
+    if text == NONE:
+        return ()
     return tuple((name, value) for name, value in json.loads(text))
 
 
@@ -284,7 +294,7 @@ def _role_row(
         "role": name,
         "used_id": used,
         "best_id": _kept(cls, name, best),
-        "shared": json.dumps(shared),
+        "shared": json.dumps(shared) if shared else NONE,
         "reasons": dumped(reasons),
         "dep": 0,
     }
