@@ -1,5 +1,6 @@
 """When does another recipe count as the same? Where somebody has said so, with a reason and under their name."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -105,6 +106,16 @@ def waivers(session: Session) -> list[dict[str, Any]]:
     """All waivers there ever were, the first one first."""
     with session.connection() as connection:
         return [dict(row) for row in connection.execute(sa.select(waiver).order_by(waiver.c.id)).mappings()]
+
+
+def waivers_of(session: Session, class_name: str, digests: Iterable[str]) -> list[dict[str, Any]]:
+    """All waivers there ever were for some recipes of a class, the first one first."""
+    known = frozenset(digests)
+    return [
+        each
+        for each in waivers(session)
+        if each["class_name"] == class_name and known & {each["old_digest"], each["new_digest"]}
+    ]
 
 
 def _who(session: Session) -> str:

@@ -15,6 +15,7 @@ from datamodel.session import Session
 from processing.bias_frame import BiasFrame
 from processing.hot_pixel_map import HotPixelMap
 from processing.recipe import recipe_digest
+from processing.waivers import revoke, waive
 from vo_server.awe_telling import tell_me_everything
 
 NIGHT = {"date": "2003-02-14", "chip": "A5382"}
@@ -58,6 +59,13 @@ def test_code_that_has_changed_since_is_told_as_it_was(
     out = io.StringIO()
     tell_me_everything(bias, out)
     assert f"recipe: {bias.recipe_digest} (the code has changed since)" in out.getvalue()
+    monkeypatch.setattr("processing.waivers.recipe_digest", lambda _cls: "of today")
+    number = waive(session, BiasFrame, bias.recipe_digest, "only its formatting changed")
+    revoke(session, number)
+    tell_me_everything(bias, out)
+    waived = f"waived: {bias.recipe_digest[:16]} and of today give the same, says {session.caller.user} on "
+    (line,) = [line for line in out.getvalue().splitlines() if line.startswith(waived)]
+    assert f"UTC: only its formatting changed; revoked by {session.caller.user} on " in line
     assert "clipped_mean(frames, sigma=parameters.SIGMA_CLIP)" in out.getvalue()
     with session.transaction() as connection:
         connection.execute(sa.delete(activity))

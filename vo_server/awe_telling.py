@@ -15,6 +15,7 @@ from processing.process_status import COMPARED, INSPECTED, MADE, VERIFIED
 from processing.reasons import is_nominal
 from processing.recipe import recipe_digest
 from processing.target import ProcessTarget
+from processing.waivers import waivers_of
 
 _DONE = {MADE: "made", VERIFIED: "verified", COMPARED: "compared", INSPECTED: "inspected"}
 _VALID = {0: "judged bad", 1: "good", 2: "ready for delivery"}
@@ -156,9 +157,18 @@ def _code(seen: list[Any]) -> Iterator[str]:
         yield f"recipe of {user}: {digest}" + (
             "" if known is not None else ", of which the code was not kept"
         )
+        yield from map(_waived, waivers_of(current(), user, [digest]))
         if known is not None:
             yield f"first used {_instant(known.first_seen)}"
             yield from (f"    {line}".rstrip() for line in known.code.splitlines())
+
+
+def _waived(waiver: dict[str, Any]) -> str:
+    ended = f"; revoked by {waiver['revoked_by']} on {_instant(waiver['revoked_at'])}"
+    return (
+        f"waived: {waiver['old_digest'][:16]} and {waiver['new_digest'][:16]} give the same, says {waiver['who']} on "
+        f"{_instant(waiver['at'])}: {waiver['reason']}{ended if waiver['revoked_at'] else ''}"
+    )
 
 
 def _instant(value: datetime | None) -> str:
