@@ -12,8 +12,10 @@ from datamodel.state import Restricted
 from processing.classes import TARGET_CLASSES
 from processing.declarations import flag_names, flags
 from processing.keys import keys_of_raw
+from processing.node import status_of
 from processing.plan import Planner
 from processing.reasons import Reason
+from processing.selection import select
 from processing.site import instruments_of
 from processing.suspicion import faulty_ancestors
 from processing.target import ProcessTarget
@@ -120,12 +122,8 @@ class Facts:
 def facts_of(product: Any) -> Facts:
     """The facts, looked up in the current session; nothing is made."""
     cls = type(product)
-    planner = Planner(instruments_of(current().archive))
-    status = ""
-    reasons: tuple[Reason, ...] = ()
-    if isinstance(product, ProcessTarget):
-        node = planner.node_of(product, product.own_keys())
-        status, reasons = node.status, node.reasons
+    reasons = product.why() if isinstance(product, ProcessTarget) else ()
+    status = status_of(reasons) if isinstance(product, ProcessTarget) else ""
     return Facts(
         product,
         cls.__name__,
@@ -138,7 +136,7 @@ def facts_of(product: Any) -> Facts:
         [flags(cls)[name].doc for name in flag_names(cls, product.quality_flags or 0)],
         list(_made_from(product)),
         list(_used_by(product)) if _uses(cls) else None,
-        list(_related(product, planner)),
+        list(_related(product)),
         product.comments,
         [_linked(SUSPECT, each) for each in faulty_ancestors(current(), product)[:SHOWN_MEMBERS]],
     )
@@ -217,14 +215,20 @@ def _used_by(product: Any) -> Iterator[Linked]:
             yield Linked(attribute.name, attribute.doc, type(user).__name__, user.object_id, title(user))
 
 
-def _related(product: Any, planner: Planner) -> Iterator[Related]:
+def _related(product: Any) -> Iterator[Related]:
     """The products of an exposure, made or not, for the page of the exposure and of its products."""
     raw = product if isinstance(product, RawScienceFrame) else getattr(product, "raw", None)
     if not isinstance(raw, RawScienceFrame):
         return
+    keys = keys_of_raw(raw)
+    planner = Planner(instruments_of(current().archive))
     for cls in TARGET_CLASSES:
-        if cls.of_exposure:
-            node = planner.node(cls, keys_of_raw(raw))
-            url = f"/target/{cls.__name__}/{raw.object_id}" if node.can_be_had else ""
-            existing = node.existing.object_id if node.existing is not None else None
-            yield Related(cls.__name__, node.status, url, existing)
+        if not cls.of_exposure:
+            continue
+        url = f"/target/{cls.__name__}/{raw.object_id}"
+        existing = select(cls, keys)
+        if existing is not None:
+            yield Related(cls.__name__, status_of(existing.why()), url, existing.object_id)
+        else:
+            node = planner.node(cls, keys)
+            yield Related(cls.__name__, node.status, url if node.can_be_had else "", None)
