@@ -46,9 +46,10 @@ def favourites(connection: sa.Connection, caller: Caller) -> frozenset[str]:
     return frozenset(connection.scalars(statement))
 
 
-def has_favourites(caller: Caller) -> sa.Select[Any]:
-    """A statement that gives how many favourites the caller's project has."""
-    return sa.select(sa.func.count(favourite.c.id)).where(*_in_force(favourite, caller))
+def how_many(project: Any) -> sa.Select[Any]:
+    """A statement that gives how many favourites a project, which may be a parameter, has now."""
+    here = (favourite.c.project == project, favourite.c.unset_at.is_(None))
+    return sa.select(sa.func.count(favourite.c.id)).where(*here)
 
 
 def _in_force(pins: Any, caller: Caller) -> list[sa.ColumnElement[bool]]:

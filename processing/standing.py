@@ -5,12 +5,13 @@ are made from them, and so on (`processing.standing_keeping`). Here it is only r
 """
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel import favourites
 from datamodel.context import NEWEST, SERVICE_ACCOUNT, WORLD, Caller
-from datamodel.favourites import has_favourites
 from datamodel.history import event
 from datamodel.session import Session
 from datamodel.standings import (
@@ -56,10 +57,18 @@ def _looks_as_the_world(caller: Caller) -> bool:
 def look(session: Session) -> Any:
     """All that says whether the index is true, and holds for the caller, in one row."""
     caller = session.caller
+    given = {"project": caller.project, "user": caller.user or ""}
+    with session.connection() as connection:
+        return connection.execute(_look(), given).one()
+
+
+@cache
+def _look() -> Any:
+    project, user = sa.bindparam("project", type_=sa.String), sa.bindparam("user", type_=sa.String)
     d, w = defaults.default_value.c, waivers.waiver.c
     mine = sa.or_(
-        sa.and_(d.scope == defaults.PROJECT, d.owner == caller.project),
-        sa.and_(d.scope == defaults.USER, d.owner == (caller.user or "")),
+        sa.and_(d.scope == defaults.PROJECT, d.owner == project),
+        sa.and_(d.scope == defaults.USER, d.owner == user),
     )
     of_all = sa.select(sa.func.count(d.id)).where(d.scope == defaults.EVERYBODY)
     told = {
@@ -69,11 +78,10 @@ def look(session: Session) -> Any:
         "everybody": of_all,
         "unset": of_all.where(d.unset_at.is_not(None)),
         "mine": sa.select(sa.func.count(d.id)).where(mine, d.unset_at.is_(None)),
-        "pinned": has_favourites(caller),
+        "pinned": favourites.how_many(project),
     }
     told |= {name: _value(name) for name in (LAST, RULES, HIDDEN, BUILDING)}
-    with session.connection() as connection:
-        return connection.execute(sa.select(*(s.scalar_subquery().label(n) for n, s in told.items()))).one()
+    return sa.select(*(s.scalar_subquery().label(n) for n, s in told.items()))
 
 
 def is_true(session: Session, now: Any) -> bool:
