@@ -146,7 +146,8 @@ def _group(cls: Any, keys: dict[str, Any]) -> Keys:
     if cls.needs_filter and "filter" not in keys:
         names = sorted(f.name for f in Filter.instrument == instrument)
         raise UsageError(f"{cls.__name__} needs a filter; {instrument.name} has {', '.join(names)}")
-    chosen = _filter(instrument, keys["filter"]) if cls.needs_filter else None
+    named = _filter(instrument, keys["filter"]) if "filter" in keys else None
+    chosen = named if cls.needs_filter else None
     shared = _compatibility(keys.get("compatibility"))
     return Keys(instrument, chip, chosen, ANY_TIME, compatibility=shared)
 
@@ -209,8 +210,10 @@ def _instrument_and_chip(cls: Any, keys: dict[str, Any]) -> tuple[Any, Any]:
         raise UsageError(f"{cls.__name__} needs a chip; there are {_listed(chips)}")
     fit = [c for c in chips if wanted is None or c.name == wanted]
     if not fit:
-        text = f"there is no chip '{wanted}'{nearest(str(wanted), [c.name for c in chips])}"
-        raise NotFoundError(f"{text}; there are {_listed(chips)}" if chips else text)
+        there = f"; there are {_listed(chips)}" if chips else ""
+        raise NotFoundError(
+            f"there is no chip '{wanted}'{there}{nearest(str(wanted), [c.name for c in chips])}"
+        )
     if len(fit) > 1:
         raise UsageError(f"chip '{wanted}' is not unique: say instrument=; there are {_listed(fit)}")
     return fit[0].instrument, fit[0]
@@ -228,7 +231,7 @@ def _filter(instrument: Any, wanted: Any) -> Any:
     found = filters.get(wanted) or by_band.get(wanted)
     if found is None:
         there = f"; {instrument.name} has {', '.join(sorted(filters))}"
-        raise NotFoundError(f"there is no filter '{wanted}'{nearest(str(wanted), filters)}{there}")
+        raise NotFoundError(f"there is no filter '{wanted}'{there}{nearest(str(wanted), filters)}")
     return found
 
 

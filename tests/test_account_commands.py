@@ -114,18 +114,18 @@ def test_projects_are_added_changed_and_have_members(run: Run, mine: Archive) ->
         ("user add eve --password-stdin", "short\n", 2, "the password has 5 characters, expected 8"),
         ("user add archive --without-password", "", 2, "in whose name the archive itself works"),
         ("user add a:b --without-password", "", 2, "the user is called 'a:b'"),
-        ("user passwd nobody --password-stdin", PASSWORD, 1, "there is no account 'nobody'"),
+        ("user passwd nobody --password-stdin", PASSWORD, 2, "there is no account 'nobody'"),
         ("user token", "", 2, "whose token is to be made? expected NAME"),
-        ("user token archiv", "", 1, "there is no account 'archiv'; did you mean 'archive'?"),
-        ("user token --revoke abc", "", 1, "there is no token 'abc'"),
+        ("user token archiv", "", 2, "there is no account 'archiv'; did you mean 'archive'?"),
+        ("user token --revoke abc", "", 2, "there is no token 'abc'"),
         (
             "project add deep --level 7",
             "",
             2,
             "the highest level of the project is 7, expected one of 1 MyDB",
         ),
-        ("project add deep --instrument SIMCAN", "", 1, "'SIMCAN'; did you mean 'SIMCAM'?"),
-        ("project member deep archive", "", 1, "there is no project 'deep'"),
+        ("project add deep --instrument SIMCAN", "", 2, "'SIMCAN'; did you mean 'SIMCAM'?"),
+        ("project member deep archive", "", 2, "there is no project 'deep'"),
     ],
 )
 def test_what_is_asked_wrongly_is_refused(run: Run, words: str, typed: str, code: int, said: str) -> None:

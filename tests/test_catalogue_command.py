@@ -180,7 +180,7 @@ def test_a_catalogue_is_added_listed_replaced_and_dropped(
     assert [c["name"] for c in told["columns"]] == ["id", "radeg", "dedeg", "e_b_v", "hpx29_2", "hpx29"]
     assert told["columns"][3]["description"] == "'e_B-V' in the file"
     assert ask(database_url, tmp_path, "SELECT id, e_b_v FROM my.stars") == [{"id": 3, "e_b_v": 0.75}]
-    assert run("drop", "my.star")[0] == 1
+    assert run("drop", "my.star")[0] == 2
     assert run("drop", "MY.stars")[:2] == (0, "my.stars is dropped\n")
     assert run("list")[:2] == (0, "")
 

@@ -149,7 +149,7 @@ def test_objects_are_judged_and_discussed_in_a_shell(
         "really",
     ]
     assert run("judge", raw, "3") == (2, "vo-server: IS_VALID is '3', expected one of 0, 1, 2\n")
-    assert run("comment", "nothing")[0] == 1
+    assert run("comment", "nothing")[0] == 2
     page = client.get(f"/object/{raw}").text
     assert "clouds &lt;b&gt;" in page
     assert "no previous comments" not in page

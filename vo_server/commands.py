@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from datamodel.config import Config, read_config
 from datamodel.context import POLICIES
-from datamodel.errors import ArchiveError, UsageError
+from datamodel.errors import ArchiveError, NotFoundError, UsageError
 from datamodel.objects import DBObject
 from processing.asking import KEYS, OPTIONS, instant
 from processing.bootstrap import bootstrap
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         run: Run = parsed.run
         return run(config, parsed)
-    except UsageError as error:
+    except (UsageError, NotFoundError) as error:
         print(f"vo-server: {error}", file=sys.stderr)
         return 2
     except ArchiveError as error:
