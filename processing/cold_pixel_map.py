@@ -5,7 +5,7 @@ from typing import Any
 from datamodel.frames import BaseFrame
 from datamodel.persistent import persistent
 from processing.algorithms.cold_pixels import find_cold_pixels
-from processing.comparing import change, exceeds
+from processing.comparing import another_count, too_many
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.dome_flat_frame import DomeFlatFrame
 from processing.quality import PIXEL_MAP
@@ -39,14 +39,6 @@ class ColdPixelMap(CalibrationTarget, BaseFrame):
         found = find_cold_pixels(inputs.flat.image, low=parameters.LOW, high=parameters.HIGH)
         return Product(image=found.mask, values={"count": int(found.count)})
 
-    @staticmethod
-    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
-        """Against the limit of the count."""
-        return {"COUNT_TOO_HIGH"} if exceeds(values.get("count"), parameters.MAXIMUM_COUNT) else set()
+    verify = staticmethod(too_many)
 
-    @staticmethod
-    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
-        """The count against that of the version before."""
-        more = change(values, previous, "count")
-        raised = exceeds(more, parameters.MAXIMUM_COUNT_DIFFERENCE)
-        return {"COUNT_DIFFERENCE_TOO_HIGH"} if raised else set()
+    compare = staticmethod(another_count)

@@ -58,3 +58,29 @@ def _pair(values: Values, previous: Values | None, name: str) -> tuple[float, fl
     if now is None or before is None or not (math.isfinite(now) and math.isfinite(before)):
         return None
     return float(now), float(before)
+
+
+def too_many(values: Values, parameters: Any) -> set[str]:
+    """How a map of pixels is verified: by the limit of its count."""
+    return {"COUNT_TOO_HIGH"} if exceeds(values.get("count"), parameters.MAXIMUM_COUNT) else set()
+
+
+def another_count(values: Values, previous: Values | None, parameters: Any) -> set[str]:
+    """How a map of pixels is compared: its count with that of the version before."""
+    raised = exceeds(change(values, previous, "count"), parameters.MAXIMUM_COUNT_DIFFERENCE)
+    return {"COUNT_DIFFERENCE_TOO_HIGH"} if raised else set()
+
+
+def too_wide(values: Values, parameters: Any) -> set[str]:
+    """How a frame is verified: by the limit of its spread."""
+    return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+
+
+def another_flat(values: Values, previous: Values | None, parameters: Any) -> set[str]:
+    """How a flat is compared: its median and spread with those of the version before."""
+    median, spread = ratio(values, previous, "median"), change(values, previous, "stdev")
+    seen = {
+        "MEDIAN_RATIO_TOO_HIGH": exceeds(median, parameters.MAXIMUM_MEDIAN_RATIO),
+        "STDEV_DIFFERENCE_TOO_HIGH": exceeds(spread, parameters.MAXIMUM_STDEV_DIFFERENCE),
+    }
+    return {name for name, raised in seen.items() if raised}

@@ -11,7 +11,7 @@ from processing.algorithms.cosmics import find_cosmics
 from processing.algorithms.reduce import reduce_science
 from processing.bias_frame import BiasFrame
 from processing.cold_pixel_map import ColdPixelMap
-from processing.comparing import change, exceeds
+from processing.comparing import another_count, too_many
 from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.hot_pixel_map import HotPixelMap
 from processing.masks import together
@@ -68,14 +68,6 @@ class CosmicMap(ProcessTarget, BaseFrame):
         )
         return Product(image=found.mask, values={"count": int(found.count)})
 
-    @staticmethod
-    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
-        """Against the limit of the count."""
-        return {"COUNT_TOO_HIGH"} if exceeds(values.get("count"), parameters.MAXIMUM_COUNT) else set()
+    verify = staticmethod(too_many)
 
-    @staticmethod
-    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
-        """The count against that of the version before."""
-        more = change(values, previous, "count")
-        raised = exceeds(more, parameters.MAXIMUM_COUNT_DIFFERENCE)
-        return {"COUNT_DIFFERENCE_TOO_HIGH"} if raised else set()
+    compare = staticmethod(another_count)

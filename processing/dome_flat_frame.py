@@ -6,7 +6,7 @@ from datamodel.frames import BaseFlatFrame, RawDomeFlatFrame
 from datamodel.persistent import persistent
 from processing.algorithms.flats import combine_flats
 from processing.bias_frame import BiasFrame
-from processing.comparing import change, exceeds, ratio
+from processing.comparing import another_flat, too_wide
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.hot_pixel_map import HotPixelMap
 from processing.raw_pixels import raw_pixels
@@ -39,20 +39,9 @@ class DomeFlatFrame(CalibrationTarget, BaseFlatFrame):
         """Each frame without bias, scaled to one level; their clipped mean."""
         return combined(inputs.raw_dome_flat_frames, inputs, inputs.hot_pixels.image, parameters)
 
-    @staticmethod
-    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
-        """Against the limit of the spread."""
-        return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+    verify = staticmethod(too_wide)
 
-    @staticmethod
-    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
-        """Median and spread against the version before."""
-        median, spread = ratio(values, previous, "median"), change(values, previous, "stdev")
-        seen = {
-            "MEDIAN_RATIO_TOO_HIGH": exceeds(median, parameters.MAXIMUM_MEDIAN_RATIO),
-            "STDEV_DIFFERENCE_TOO_HIGH": exceeds(spread, parameters.MAXIMUM_STDEV_DIFFERENCE),
-        }
-        return {name for name, raised in seen.items() if raised}
+    compare = staticmethod(another_flat)
 
 
 def combined(raws: list[Any], inputs: Any, mask: Any, parameters: Any) -> Product:

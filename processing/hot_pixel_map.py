@@ -8,7 +8,7 @@ from datamodel.frames import BaseFrame
 from datamodel.persistent import persistent
 from processing.algorithms.hot_pixels import find_hot_pixels
 from processing.bias_frame import BiasFrame
-from processing.comparing import change, exceeds
+from processing.comparing import another_count, too_many
 from processing.declarations import QCFlag, limit, parameter, role
 from processing.quality import PIXEL_MAP
 from processing.target import CalibrationTarget
@@ -43,14 +43,6 @@ class HotPixelMap(CalibrationTarget, BaseFrame):
         """Every pixel is good."""
         return Product(image=np.ones(shape, np.uint8), values={"count": 0})
 
-    @staticmethod
-    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
-        """Against the limit of the count."""
-        return {"COUNT_TOO_HIGH"} if exceeds(values.get("count"), parameters.MAXIMUM_COUNT) else set()
+    verify = staticmethod(too_many)
 
-    @staticmethod
-    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
-        """The count against that of the version before."""
-        more = change(values, previous, "count")
-        raised = exceeds(more, parameters.MAXIMUM_COUNT_DIFFERENCE)
-        return {"COUNT_DIFFERENCE_TOO_HIGH"} if raised else set()
+    compare = staticmethod(another_count)

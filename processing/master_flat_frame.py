@@ -7,7 +7,7 @@ import numpy as np
 from datamodel.frames import BaseFlatFrame
 from processing.algorithms.flats import master_flat
 from processing.cold_pixel_map import ColdPixelMap
-from processing.comparing import change, exceeds, ratio
+from processing.comparing import another_flat, too_wide
 from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.dome_flat_frame import DomeFlatFrame
 from processing.masks import together
@@ -46,20 +46,9 @@ class MasterFlatFrame(CalibrationTarget, BaseFlatFrame):
         """All pixels respond alike."""
         return Product(image=np.ones(shape, np.float32))
 
-    @staticmethod
-    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
-        """Against the limit of the spread."""
-        return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+    verify = staticmethod(too_wide)
 
-    @staticmethod
-    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
-        """Median and spread against the version before."""
-        median, spread = ratio(values, previous, "median"), change(values, previous, "stdev")
-        seen = {
-            "MEDIAN_RATIO_TOO_HIGH": exceeds(median, parameters.MAXIMUM_MEDIAN_RATIO),
-            "STDEV_DIFFERENCE_TOO_HIGH": exceeds(spread, parameters.MAXIMUM_STDEV_DIFFERENCE),
-        }
-        return {name for name, raised in seen.items() if raised}
+    compare = staticmethod(another_flat)
 
     @staticmethod
     def check_preconditions(inputs: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from datamodel.persistent import persistent
 from processing.algorithms.reduce import reduce_science
 from processing.bias_frame import BiasFrame
 from processing.cold_pixel_map import ColdPixelMap
-from processing.comparing import change, exceeds
+from processing.comparing import change, exceeds, too_wide
 from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.hot_pixel_map import HotPixelMap
 from processing.master_flat_frame import MasterFlatFrame
@@ -68,10 +68,7 @@ class ReducedScienceFrame(ProcessTarget, BaseFrame):
             statistics=reduced.statistics,
         )
 
-    @staticmethod
-    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
-        """Against the limit of the spread."""
-        return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+    verify = staticmethod(too_wide)
 
     @staticmethod
     def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:

@@ -6,7 +6,7 @@ from datamodel.frames import BaseFlatFrame, RawTwilightFlatFrame
 from datamodel.persistent import persistent
 from processing.bias_frame import BiasFrame
 from processing.cold_pixel_map import ColdPixelMap
-from processing.comparing import change, exceeds, ratio
+from processing.comparing import another_flat, too_wide
 from processing.declarations import IF_INPUTS_EXIST, QCFlag, limit, parameter, role
 from processing.dome_flat_frame import combined
 from processing.hot_pixel_map import HotPixelMap
@@ -42,17 +42,6 @@ class TwilightFlatFrame(CalibrationTarget, BaseFlatFrame):
         mask = together(inputs.hot_pixels, inputs.cold_pixels)
         return combined(inputs.raw_twilight_flat_frames, inputs, mask, parameters)
 
-    @staticmethod
-    def verify(values: dict[str, Any], parameters: Any) -> set[str]:
-        """Against the limit of the spread."""
-        return {"STDEV_TOO_HIGH"} if exceeds(values.get("stdev"), parameters.MAXIMUM_STDEV) else set()
+    verify = staticmethod(too_wide)
 
-    @staticmethod
-    def compare(values: dict[str, Any], previous: dict[str, Any] | None, parameters: Any) -> set[str]:
-        """Median and spread against the version before."""
-        median, spread = ratio(values, previous, "median"), change(values, previous, "stdev")
-        seen = {
-            "MEDIAN_RATIO_TOO_HIGH": exceeds(median, parameters.MAXIMUM_MEDIAN_RATIO),
-            "STDEV_DIFFERENCE_TOO_HIGH": exceeds(spread, parameters.MAXIMUM_STDEV_DIFFERENCE),
-        }
-        return {name for name, raised in seen.items() if raised}
+    compare = staticmethod(another_flat)
