@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import crash, history
+from datamodel import crash, history, rights
 from datamodel.archive import project
-from datamodel.context import ARCHIVE, EVERY_PROJECT, LEVELS, SERVICE_ACCOUNT, VO, Caller, may_see
+from datamodel.context import EVERY_PROJECT, LEVELS, SERVICE_ACCOUNT, VO
 from datamodel.errors import ForbiddenError, UsageError
 from datamodel.history import event, written
 from datamodel.persistent import default_of
@@ -42,17 +42,13 @@ def commit(session: Session, objects: list[Any]) -> None:
     fresh = _unsaved(objects)
     if not fresh and not changed:
         return
-    if session.caller.user is None:
-        raise ForbiddenError("an anonymous caller cannot change the archive; log in first")
-    if session.caller.as_of is not None:
-        raise ForbiddenError(f"the archive as of {session.caller.as_of.isoformat()} cannot be changed")
+    rights.require_writer(session.caller)
     for instance in fresh:
         instance.ready_to_commit()
         session.prepare(type(instance))
     with session.transaction() as connection:
         session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
-        if session.archive.database.facts.share_events:
-            connection.exec_driver_sql(session.archive.database.facts.share_events)
+        session.archive.database.share_events(connection)
         instant = history.now(connection, session.archive.clock)
         _complete_system_attributes(session, connection, fresh, instant)
         _insert(connection, fresh)
@@ -151,33 +147,17 @@ def _check_privileges(privileges: int, maximum: int, name: str) -> None:
         raise ForbiddenError(f"project '{name}' allows privileges up to {maximum}, not {privileges}")
 
 
-def may_change(caller: Caller, instance: Any) -> bool:
-    """The creator, and members of its project, may change what can be changed of a visible object."""
-    return _may_change(caller, instance._creator, instance._project, instance._privileges)
-
-
-def _may_change(caller: Caller, creator: str, project_name: str, privileges: int) -> bool:
-    seen = may_see(caller, creator=creator, project=project_name, privileges=privileges)
-    return seen and (creator == caller.user or project_name in caller.projects)
-
-
 def _forbid(session: Session, connection: sa.Connection, instance: Any) -> None:
     """Refuse a change by what the database says of the object, and lock it until the end."""
-    root, caller = table_of(lineage(_class(instance))[0]), session.caller
-    statement = sa.select(root.c.creator, root.c.project, root.c.privileges)
-    row = connection.execute(
-        statement.where(root.c.object_id == instance.object_id).with_for_update()
-    ).one_or_none()
-    if row is None or not _may_change(caller, *row):
-        raise ForbiddenError(f"{caller.user} may not change {instance!r}")
-    if "_privileges" in instance.__state__.changed:
-        creator, project_name, old = row
+    caller, changed = session.caller, instance.__state__.changed
+    owned = rights.locked(connection, instance.object_id)
+    if owned is None or changed - {"_privileges"}:
+        rights.require(connection, caller, rights.CHANGE, owned, instance)
+    if owned is not None and "_privileges" in changed:
         new = instance._privileges
-        _check_privileges(new, _maximum_privileges(connection, project_name), project_name)
-        if new < old and (old >= ARCHIVE or creator != caller.user):
-            raise ForbiddenError(
-                f"{instance!r} has privileges {old}; {caller.user} cannot lower them to {new}"
-            )
+        if rights.sees(caller, owned):
+            _check_privileges(new, _maximum_privileges(connection, owned.project), owned.project)
+        rights.require_level(connection, caller, owned, new, instance)
 
 
 def _insert(connection: sa.Connection, fresh: list[Any]) -> None:

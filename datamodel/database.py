@@ -129,6 +129,11 @@ class Database:
         if self.facts.lock_schema:
             connection.exec_driver_sql(self.facts.lock_schema)
 
+    def share_events(self, connection: sa.Connection) -> None:
+        """Have who waits for all events wait for the end of this transaction, which is going to write some."""
+        if self.facts.share_events:
+            connection.exec_driver_sql(self.facts.share_events)
+
     def rows(
         self,
         select: sa.Select[Any] | sa.CompoundSelect[Any] | str,

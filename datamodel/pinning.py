@@ -35,8 +35,7 @@ def _write(session: Session, instance: Any, *, pinned: bool) -> None:
     caller = session.caller
     _check(caller)
     with session.transaction() as connection:
-        if session.archive.database.facts.share_events:
-            connection.exec_driver_sql(session.archive.database.facts.share_events)
+        session.archive.database.share_events(connection)
         history.lock(connection, instance.object_id)
         here = (favourite.c.object_id == instance.object_id, favourite.c.project == caller.project)
         last = sa.select(favourite.c.id).where(*here, favourite.c.unset_at.is_(None))

@@ -3,6 +3,7 @@
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from datamodel import catalogue_workshop
 from datamodel.archive import Archive
@@ -37,11 +38,15 @@ def open_archive(config: Config) -> Archive:
 
 
 def operator(archive: Archive) -> Caller:
-    """The account that runs this program, in the configured project and at the configured level."""
+    """The account that runs this program, in the configured project and at the configured level.
+
+    It manages all its projects: who can write the files and the database may do what can be done.
+    """
     config = archive.config
     name = getpass.getuser()
     archive.add_account(name, config.project)
-    return archive.caller(name, config.project, config.level)
+    found = archive.caller(name, config.project, config.level)
+    return replace(found, managed=found.projects)
 
 
 @contextmanager

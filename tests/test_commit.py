@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from datamodel import crash
+from datamodel import crash, projects
 from datamodel.archive import Archive, project
 from datamodel.commit import COMMITTED, ROWS_WRITTEN, commit
 from datamodel.config import Config
@@ -124,6 +124,14 @@ def test_who_may_judge_an_object(archive: Archive) -> None:
     with Session(archive, archive.caller("B", "P")):
         found = CommitNode(object_id=shared.object_id)
         found.is_valid = 0
+        with pytest.raises(
+            ForbiddenError, match=r"its creator \(A\) and the managers of project 'P' \(it has none\)"
+        ):
+            found.commit()
+    projects.set_member(archive, "P", "B", is_manager=True)
+    with Session(archive, archive.caller("B", "P")):
+        found = CommitNode(object_id=shared.object_id)
+        found.is_valid = 0
         found.commit()
         found.commit()
         assert events(archive)[-1] == ("changed", "is_valid", "1", "0", "B")
@@ -139,6 +147,7 @@ def test_who_may_judge_an_object(archive: Archive) -> None:
 
 
 def test_privileges_are_raised_but_not_taken_back(archive: Archive) -> None:
+    projects.set_member(archive, "P", "A", is_manager=True)
     with Session(archive, archive.caller("A", "P")):
         node = CommitNode(_privileges=2)
         node.commit()

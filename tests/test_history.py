@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from datamodel import history
+from datamodel import history, projects
 from datamodel.archive import Archive
 from datamodel.context import ANONYMOUS
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError
@@ -48,6 +48,7 @@ def _seen(archive: Archive, caller: Any) -> dict[str, tuple[Any, ...]]:
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_seen_is_seen_for_ever(archive: Archive, clock: Any, seed: int) -> None:
     chance = random.Random(seed)
+    projects.set_member(archive, "P", "A", is_manager=True)
     callers = [archive.caller("A", "P"), archive.caller("B", "P"), archive.caller("C"), ANONYMOUS]
     seen: list[tuple[datetime, list[Any]]] = []
     made: list[str] = []

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from datamodel import projects
 from datamodel.archive import Archive
 from datamodel.comments import LONGEST, Comment
 from datamodel.context import ANONYMOUS
@@ -43,6 +44,7 @@ def test_comments_stand_in_their_order_with_author_and_time(archive: Archive, cl
 
 
 def test_who_sees_the_object_sees_what_was_said_before_it_was_published(archive: Archive) -> None:
+    projects.set_member(archive, "P", "A", is_manager=True)
     with Session(archive, archive.caller("A", "P")):
         chip = Chip(name="c", _privileges=1)
         chip.commit()
@@ -75,6 +77,7 @@ def test_a_comment_that_says_nothing_or_too_much_is_refused(archive: Archive, te
 
 
 def test_a_judgement_and_its_comment_are_one_act(archive: Archive, clock: Any) -> None:
+    projects.set_member(archive, "P", "A", is_manager=True)
     with Session(archive, archive.caller("A", "P")):
         chip = Chip(name="c", _privileges=3)
         chip.commit()

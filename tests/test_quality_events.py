@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from datamodel import projects
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import UsageError
@@ -74,6 +75,7 @@ def receiver() -> Iterator[Receiver]:
 def whole(archive: Archive) -> Archive:
     """An archive with all its tables and nothing in it."""
     archive.prepare(TABLES)
+    projects.set_member(archive, "P", "A", is_manager=True)
     return archive
 
 
