@@ -25,6 +25,7 @@ from datamodel.favourites import favourite
 from datamodel.functions import give, install
 from datamodel.history import event
 from datamodel.own_functions import FUNCTIONS
+from datamodel.retraction import retraction
 from datamodel.schema import table_of
 from datamodel.schema_changes import BEGUN, Change, record, schema_change
 from datamodel.store import Store
@@ -35,7 +36,7 @@ ADAPTED = crash.declare(
     "tables.adapted", "tables and columns are made and written down, the transaction is not committed"
 )
 
-_TABLES = [revisions.alembic_version, schema_change, event, favourite, *accounts.TABLES]
+_TABLES = [revisions.alembic_version, schema_change, event, favourite, retraction, *accounts.TABLES]
 
 
 class Archive:

@@ -130,6 +130,11 @@ def class_named(name: str) -> Any:
         raise UsageError(f"no persistent class is called '{name}'{nearest(name, _classes)}") from None
 
 
+def is_known(name: str) -> bool:
+    """Whether this process knows a persistent class of that name."""
+    return name in _classes
+
+
 def is_current(cls: Any) -> bool:
     """Whether the class is the latest declaration of its name."""
     return _classes.get(cls.__name__) is cls

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import crash, history, rights
+from datamodel import crash, history, publishing, retraction, rights
 from datamodel.archive import project
 from datamodel.context import EVERY_PROJECT, LEVELS, SERVICE_ACCOUNT, VO
 from datamodel.errors import ForbiddenError, UsageError
@@ -55,12 +55,14 @@ def commit(session: Session, objects: list[Any]) -> None:
         happened = [_event(session, instant, "made", o) for o in fresh]
         for instance in changed:
             happened += _update(session, connection, instance, instant)
+        promoted = [o for o in changed if "_privileges" in o.__state__.changed]
         connection.execute(sa.insert(event), happened)
         for instance in fresh:
             instance.__state__.saved, instance.__state__.session = True, session
             session.add(instance)
         for instance in changed:
             instance.__state__.changed.clear()
+        publishing.follow(session, connection, promoted)
         for listener in session.archive.listeners if changed else ():
             session.after_commit(listener)
         crash.reach(ROWS_WRITTEN)
@@ -153,6 +155,8 @@ def _forbid(session: Session, connection: sa.Connection, instance: Any) -> None:
     owned = rights.locked(connection, instance.object_id)
     if owned is None or changed - {"_privileges"}:
         rights.require(connection, caller, rights.CHANGE, owned, instance)
+    if "is_valid" in changed and instance.is_valid > 0:
+        retraction.refuse(connection, instance)
     if owned is not None and "_privileges" in changed:
         new = instance._privileges
         if rights.sees(caller, owned):

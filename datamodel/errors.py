@@ -28,6 +28,10 @@ class ForbiddenError(ArchiveError):
     """The caller may see the thing but not do this to it."""
 
 
+class RetractedError(ArchiveError):
+    """What the caller named was retracted: it is known, and not given any more; the message says why."""
+
+
 class MissingInputError(ArchiveError):
     """A target cannot be made because a required input does not exist; names the role and the keys."""
 

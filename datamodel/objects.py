@@ -1,13 +1,17 @@
 """`DBMeta` and `DBObject`: Python classes whose objects persist."""
 
+from functools import partial
 from typing import Any
 
+from datamodel import history, publishing, retraction, rights
 from datamodel.attributes import Attribute, class_named, oidtype, register
 from datamodel.clock import new_object_id
 from datamodel.commit import commit
 from datamodel.errors import UsageError, nearest
 from datamodel.persistent import persistent
+from datamodel.publishing import PublishPlan
 from datamodel.query import Query
+from datamodel.retraction import Retraction
 from datamodel.schema import own_tables
 from datamodel.session import current
 from datamodel.state import State
@@ -213,9 +217,84 @@ class DBObject(metaclass=DBMeta):
             self.__state__.changed -= set(new)
             raise
 
+    def publish_plan(self, level: int, deep: bool = True, lineage: str = publishing.WHOLE) -> PublishPlan:
+        """What `publish` would do: what goes along, what stays hidden, and what is in the way."""
+        return publishing.plan(current(), self, level, deep=deep, lineage=lineage)
+
+    def publish(
+        self, level: int, deep: bool = True, lineage: str = publishing.WHOLE, agreed: str = ""
+    ) -> PublishPlan:
+        """Have more people see the object, and what it was made from: all of it in one transaction, or nothing.
+
+        Parameters
+        ----------
+        level
+            2 to 5. 1 takes back what is at 2, which only its creator can; from 3 on nothing is taken back.
+        deep
+            Whether what it was made from goes along, at any depth.
+        lineage
+            ``whole``: it is refused where something that it was made from would stay hidden; ``redacted``: that is
+            left hidden.
+        agreed
+            Digest of the plan that somebody agreed to; another one by now is refused.
+
+        Returns
+        -------
+        PublishPlan
+            What was done.
+
+        Raises
+        ------
+        UsageError
+            There is no such level or lineage, or the plan is another one by now.
+        ForbiddenError
+            Something is in the way; the message says what, and who may.
+        """
+        return publishing.publish(current(), self, level, deep=deep, lineage=lineage, agreed=agreed)
+
+    def retract(self, reason: str) -> None:
+        """Judge the object bad for ever, and have its file be given to nobody: the row stays, with the reason.
+
+        Raises
+        ------
+        UsageError
+            The reason is empty or too long, the object is not committed, or was retracted already.
+        ForbiddenError
+            The caller may not judge the object.
+        """
+        said, session = retraction.checked(reason), current()
+        if not self.__state__.saved:
+            raise UsageError(f"commit {self!r} before it is retracted")
+        rights.require_writer(session.caller)
+        with session.transaction() as connection:
+            session.on_rollback(partial(_restore, self.__state__, dict(self.__state__.values)))
+            session.archive.database.share_events(connection)
+            owned = rights.locked(connection, self.object_id)
+            rights.require(connection, session.caller, rights.CHANGE, owned, self)
+            if self.is_valid != 0:
+                self.judge(0)
+            instant = history.now(connection, session.archive.clock)
+            retraction.write(connection, self.object_id, said, str(session.caller.user), instant)
+            for listener in session.archive.listeners:
+                session.after_commit(listener)
+
+    @property
+    def retracted(self) -> Retraction | None:
+        """When, by whom and why it was retracted; None where it was not."""
+        session = current()
+        with session.connection() as connection:
+            found = retraction.retractions(connection, [self.object_id], session.caller)
+        return found.get(self.object_id)
+
     def _as_judged(self, is_valid: int) -> dict[str, Any]:
         """The attributes that a judgement sets."""
         return {"is_valid": int(is_valid)}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.object_id}>"
+
+
+def _restore(state: State, values: dict[str, Any]) -> None:
+    """Have an object be as it was before a transaction that came to nothing."""
+    state.values = values
+    state.changed.clear()

@@ -215,7 +215,7 @@ class Session:
         """The objects with those identifiers, as far as the caller may see them, loaded together."""
         self.prepare(cls)
         wanted = [oid for oid in dict.fromkeys(object_ids) if "\0" not in oid]  # no database keeps a NUL
-        found = {oid: o for oid in wanted if (o := self._known(oid)) is not None}
+        found = {oid: o for oid in wanted if (o := self.known(oid)) is not None}
         missing = [oid for oid in wanted if oid not in found]
         names = [a.name for a in cls.__attributes__.values() if not a.many]
         rows = []
@@ -228,7 +228,7 @@ class Session:
         _keep_together(together)
         return {o.object_id: o for o in together}
 
-    def _known(self, object_id: str) -> Any:
+    def known(self, object_id: str) -> Any:
         """The object, if it is in memory and its class was not declared anew since."""
         instance = self._objects.get(object_id)
         return instance if instance is not None and is_current(type(instance)) else None
@@ -238,7 +238,7 @@ class Session:
         for row in rows:
             values = dict(row)
             real = self._real_class(cls, values.pop("class_name"))
-            instance = self._known(values["object_id"])
+            instance = self.known(values["object_id"])
             if instance is None:
                 instance = object.__new__(real)
                 instance.__state__ = State(values=values, saved=True, session=self)

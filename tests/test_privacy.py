@@ -24,7 +24,7 @@ from astropy.io import fits
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from datamodel import tokens
+from datamodel import projects, tokens
 from datamodel.archive import Archive
 from datamodel.clock import new_object_id
 from datamodel.config import Config
@@ -34,10 +34,12 @@ from datamodel.job_claims import Holder
 from datamodel.session import Session
 from datamodel.sources import COLUMNS, insert_sources
 from datamodel.store import Store
+from processing.bias_frame import BiasFrame
 from processing.execute import Execution
 from processing.ingest import ingest
 from processing.opening import open_archive
 from processing.plan import Planner
+from processing.standing import differences
 from tests.accounts import bearer
 from tests.catalogues import positions
 from tests.conftest import _new_database as another_database
@@ -381,3 +383,25 @@ def test_a_wrong_token_opens_nothing_and_a_second_reader_gets_no_copy(
         assert {"Authorization", "Cookie"} <= set(own.vary)
         refused = client.get(door, headers=bearer("vo_token_wrong"))
         assert (refused.status_code, NAME in refused.text) == (401, False)
+
+
+def test_what_is_published_is_told_to_everybody_by_every_service(
+    site: Archive, client: FlaskClient, headers: dict[str, dict[str, str]], hidden: Hidden
+) -> None:
+    """The last test here: afterwards nothing is hidden any more."""
+    projects.set_member(site, "P", "A", is_manager=True)
+    lists = asked(QUERIES[5])
+    target = quote(NAME)
+    doors = (f"/sia2/query?TARGET={target}&RESPONSEFORMAT=csv", asked(QUERIES[3]), lists)
+    before = [client.get(door, headers=headers["stranger"]).text for door in doors]
+    with Session(site, site.caller("A", "P", MYDB)) as session:
+        made = session.load(BiasFrame, hidden.product)
+        assert made.publish(4).is_allowed
+        (RawScienceFrame.OBJECT == NAME)[0].publish(4)
+        assert differences(session) == []
+    after = [client.get(door, headers=headers["stranger"]).text for door in doors]
+    assert [NAME in text for text in before[:1]] == [False]
+    assert (NAME in after[0], hidden.raw in after[1], after[2].count(str(SLID))) == (True, True, 3)
+    assert hidden.raw not in "".join(before)
+    for door in (f"/data/{hidden.raw}", f"/data/{hidden.product}", f"/object/{hidden.raw}"):
+        assert client.get(door).status_code == 200

@@ -59,6 +59,10 @@ def test_who_sees_the_object_sees_what_was_said_before_it_was_published(archive:
     with Session(archive, ANONYMOUS):
         chip = Chip(object_id=chip.object_id)
         assert [author for author, _ in _said(chip)] == ["A", "C"]
+        assert [(each.text, each._privileges) for each in Comment.select_all()] == [
+            ("not yet", 4),
+            ("from another project", 4),
+        ]
         with pytest.raises(ForbiddenError, match="log in first"):
             chip.comment("from a stranger")
 

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 from datamodel.context import LEVELS
 from datamodel.provenance import Activity, Recipe, activities_of, recipes_of
+from datamodel.retraction import retractions
 from datamodel.session import current
 from datamodel.state import Restricted
 from processing.declarations import flag_names, parameters
@@ -60,11 +61,15 @@ def tell_me_everything(instance: Any, file: TextIO | None = None) -> None:
     lineage = _lineage(instance)
     seen = [each.instance for each in lineage if not each.again and not isinstance(each.instance, Restricted)]
     makings = activities_of(current(), (each.object_id for each in seen if hasattr(each, "recipe_digest")))
+    with current().connection() as connection:
+        gone = retractions(connection, (each.object_id for each in seen), current().caller)
     for each in lineage:
         indent = "  " * each.depth
         print(f"{indent}{each.name}{each.instance!r}{' (see above)' if each.again else ''}", file=out)
         if each.again or isinstance(each.instance, Restricted):
             continue
+        if each.instance.object_id in gone:
+            print(f"{indent}  {gone[each.instance.object_id]}", file=out)
         for line in _lines(each.instance, makings.get(each.instance.object_id)):
             print(f"{indent}  {line}", file=out)
     for line in _code(seen):

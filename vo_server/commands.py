@@ -27,6 +27,7 @@ from vo_server import (
     keeping,
     processing_commands,
     project_command,
+    publishing_commands,
     quality_commands,
     standing_commands,
     upgrading,
@@ -80,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     catalogue.add_commands(commands, shared)
     processing_commands.add_commands(commands, shared)
     quality_commands.add_commands(commands, shared)
+    publishing_commands.add_commands(commands, shared)
     standing_commands.add_commands(commands, shared)
     upgrading.add_command(commands, shared)
     keeping.add_commands(commands, shared)

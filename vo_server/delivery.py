@@ -15,7 +15,7 @@ from typing import Any
 from datamodel.archive import Archive
 from datamodel.attributes import class_named
 from datamodel.context import ARCHIVE, SERVICE_ACCOUNT, WORLD, Caller
-from datamodel.errors import ArchiveError, NotFoundError, nearest
+from datamodel.errors import ArchiveError, NotFoundError, RetractedError, nearest
 from datamodel.frames import RawFrame, RawScienceFrame
 from datamodel.making import Slot
 from datamodel.places import places_of
@@ -113,6 +113,8 @@ def look(archive: Archive, caller: Caller, class_name: str, exposure_id: str) ->
     ------
     NotFoundError
         There is no such class or exposure for this caller.
+    RetractedError
+        It is an exposure, which was retracted.
     """
     cls = class_delivered(class_name)
     with Session(archive, caller) as session:
@@ -120,6 +122,7 @@ def look(archive: Archive, caller: Caller, class_name: str, exposure_id: str) ->
     with session_for(archive, caller, seen) as session:
         raw = session.load(RawScienceFrame, exposure_id)
         if cls is RawScienceFrame:
+            require_given(raw)
             return Delivery(raw, raw)
         node = plan(session, cls, raw)
         return Delivery(raw, node.existing, tuple(map(str, node.reasons)), missing=node.missing)
@@ -158,6 +161,19 @@ def deliver(archive: Archive, caller: Caller, who: str, class_name: str, exposur
         return _made(archive, caller, cls, found.exposure)
     with places_of(archive).place(), Slot(archive, who, f"{class_name}/{exposure_id}"):
         return _made(archive, caller, cls, found.exposure)
+
+
+def require_given(product: Any) -> None:
+    """See that the bytes of an object may be given, in a session.
+
+    Raises
+    ------
+    RetractedError
+        It was retracted; the message has the reason.
+    """
+    found = product.retracted
+    if found is not None:
+        raise RetractedError(f"the {type(product).__name__} {product.object_id} was {found}")
 
 
 def target_path(product: Any) -> str:

@@ -18,6 +18,7 @@ from datamodel.errors import (
     OutOfRangeError,
     QueryTimeoutError,
     RecipeError,
+    RetractedError,
     TooOftenError,
     UsageError,
 )
@@ -32,6 +33,7 @@ STATUS: dict[type[ArchiveError], int] = {
     NotFoundError: 404,
     MissingInputError: 409,
     RecipeError: 409,
+    RetractedError: 410,
     TooOftenError: 429,
     BusyError: 503,
     QueryTimeoutError: 400,

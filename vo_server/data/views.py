@@ -18,7 +18,16 @@ from datamodel.session import Session
 from processing.target import ProcessTarget
 from vo_server import errors, ranges
 from vo_server.dali import caller_of, who_asks
-from vo_server.delivery import FITS_MIME, Delivery, NotMadeError, content_type, deliver, look, target_path
+from vo_server.delivery import (
+    FITS_MIME,
+    Delivery,
+    NotMadeError,
+    content_type,
+    deliver,
+    look,
+    require_given,
+    target_path,
+)
 from vo_server.errors import Told
 from vo_server.site import archive, base_url
 
@@ -32,10 +41,11 @@ _ROBOT = re.compile(r"bot\b|crawl|spider|slurp|archiver|facebookexternalhit", re
 
 @blueprint.get("/data/<object_id>")
 def data(object_id: str) -> Response:
-    """The file of one object; it never changes."""
+    """The file of one object; it never changes, and is gone where the object was retracted."""
     opened = archive()
     with Session(opened, caller_of(flask.request)) as session:
         product = session.load(DataObject, object_id)
+        require_given(product)
         reasons = tuple(map(str, product.why())) if isinstance(product, ProcessTarget) else ()
         response = _file(product, FOR_EVER)
         response.headers["VO-Status"] = "outdated" if reasons else "up-to-date"

@@ -13,6 +13,7 @@ from datamodel.context import Caller
 from datamodel.dataobject import DataObject
 from datamodel.errors import NotFoundError, UsageError
 from datamodel.frames import BaseFrame, RawScienceFrame
+from datamodel.retraction import retractions
 from datamodel.session import Session
 from datamodel.state import Restricted
 from processing.classes import TARGET_CLASSES
@@ -90,6 +91,8 @@ class _Asked:
         self.base_url = base_url(self.config)
         self.planner = Planner(instruments_of(session.archive))
         self.known = session.load_many(DataObject, list(self._object_ids(ids)))
+        with session.connection() as connection:
+            self.retracted = retractions(connection, self.known, session.caller)
 
     def links(self, did: str) -> list[Link]:
         """The links of one identifier; what it does not name is told in a row (DataLink 1.1 section 3.4)."""
@@ -123,6 +126,13 @@ class _Asked:
         yield self._page(did, node.existing or raw)
 
     def _of_object(self, did: str, product: Any) -> Iterator[Link]:
+        gone = self.retracted.get(product.object_id)
+        if gone is not None:
+            yield Link(
+                did, error_message=f"NotFoundFault: it was {gone}", link_auth=None, link_authorized=None
+            )
+            yield self._page(did, product)
+            return
         told = "as it came from the telescope"
         if isinstance(product, ProcessTarget):
             told = status(self.planner.node_of(product, product.own_keys()))

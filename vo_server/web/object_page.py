@@ -1,12 +1,13 @@
 """What is there to say about an object: values, status, ancestors, users? Facts only; the template shows them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from datamodel.attributes import Attribute, all_classes, is_current
 from datamodel.comments import Remark
 from datamodel.frames import RawScienceFrame
+from datamodel.retraction import Retraction, retractions
 from datamodel.session import current
 from datamodel.state import Restricted
 from processing.classes import TARGET_CLASSES
@@ -101,6 +102,8 @@ class Facts:
         What people have said of it, the oldest first.
     suspect
         What it was made from that is faulty now.
+    retracted
+        Its tombstone; None where it was not retracted.
     """
 
     product: Any
@@ -117,6 +120,7 @@ class Facts:
     related: list[Related]
     comments: list[Remark]
     suspect: list[Linked]
+    retracted: Retraction | None
 
 
 def facts_of(product: Any) -> Facts:
@@ -124,6 +128,8 @@ def facts_of(product: Any) -> Facts:
     cls = type(product)
     reasons = product.why() if isinstance(product, ProcessTarget) else ()
     status = status_of(reasons) if isinstance(product, ProcessTarget) else ""
+    made_from = list(_made_from(product))
+    gone = _retractions([product.object_id, *(each.object_id for each in made_from)])
     return Facts(
         product,
         cls.__name__,
@@ -134,12 +140,24 @@ def facts_of(product: Any) -> Facts:
         STATUSES.get(status, ""),
         reasons,
         [flags(cls)[name].doc for name in flag_names(cls, product.quality_flags or 0)],
-        list(_made_from(product)),
+        [_marked(each, gone) for each in made_from],
         list(_used_by(product)) if _uses(cls) else None,
         list(_related(product)),
         product.comments,
         [_linked(SUSPECT, each) for each in faulty_ancestors(current(), product)[:SHOWN_MEMBERS]],
+        gone.get(product.object_id),
     )
+
+
+def _retractions(object_ids: list[str]) -> dict[str, Retraction]:
+    with current().connection() as connection:
+        return retractions(connection, object_ids, current().caller)
+
+
+def _marked(linked: Linked, gone: dict[str, Retraction]) -> Linked:
+    """The same, which says that it was retracted where it was."""
+    found = gone.get(linked.object_id)
+    return linked if found is None else replace(linked, label=f"{linked.label}, {found}")
 
 
 def title(product: Any) -> str:

@@ -48,6 +48,7 @@ KEPT_FROM_ROBOTS = (
     "/target",
     "/data",
     "/object",
+    "/project",
     "/tap",
     "/sia2",
     "/datalink",
@@ -87,7 +88,7 @@ def show(object_id: str) -> str:
     """One object: its values, its status, what it was made from and what uses it."""
     opened = archive()
     with Session(opened, caller_of(flask.request)) as session:
-        facts = facts_of(_load(session, DBObject, object_id))
+        facts = facts_of(load(session, DBObject, object_id))
         return _page(opened, facts)
 
 
@@ -114,7 +115,7 @@ def picture(object_id: str, size: str) -> Response:
     opened = archive()
     caller = caller_of(flask.request)
     with Session(opened, caller) as session:
-        frame = _load(session, BaseFrame, object_id)
+        frame = load(session, BaseFrame, object_id)
         if not frame.filename:
             raise NotFoundError(f"the {type(frame).__name__} {object_id} has no pixels")
         path, digest = frame.path(), frame.file_sha256
@@ -135,7 +136,7 @@ def inspection(object_id: str) -> Response:
     """The figure by which a person judges a product."""
     opened = archive()
     with Session(opened, caller_of(flask.request)) as session:
-        product = _load(session, DBObject, object_id)
+        product = load(session, DBObject, object_id)
         if not isinstance(product, ProcessTarget):
             raise NotFoundError(
                 f"the {type(product).__name__} {object_id} was not made here: there is no figure of it"
@@ -164,7 +165,7 @@ def here(path: str) -> str:
     return f"{flask.request.script_root}{path}"
 
 
-def _load(session: Session, cls: Any, object_id: str) -> Any:
+def load(session: Session, cls: Any, object_id: str) -> Any:
     """The object; unknown and hidden ones are the same."""
     known = session.load_many(cls, [object_id[:100]]).values()
     if not known:
