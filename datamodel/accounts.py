@@ -12,7 +12,7 @@ from datamodel import crash
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.database import Database
 from datamodel.datatypes import Timestamp
-from datamodel.errors import ForbiddenError, NotFoundError, nearest
+from datamodel.errors import ForbiddenError, NotFoundError, UsageError, nearest
 from datamodel.schema import metadata
 
 WRITTEN = crash.declare("accounts.written", "accounts are changed, the transaction is not committed")
@@ -65,6 +65,8 @@ token = sa.Table(
     sa.Column("expires", Timestamp(), nullable=False),
     sa.Column("last_used", Timestamp()),
     sa.Column("revoked", Timestamp()),
+    sa.Column("project", sa.String(MOST_CHARACTERS)),
+    sa.Column("level", sa.SmallInteger),
 )
 """What programs show in place of a password; of its secret only the SHA-256 is kept."""
 
@@ -152,3 +154,19 @@ def caller(connection: sa.Connection, name: str, project_name: str, level: int) 
     return Caller(
         name, project_name or EVERY_PROJECT, level, frozenset(each for each, _ in rows), managed=managed
     )
+
+
+def require_member(found: Caller) -> None:
+    """See that a caller is a member of the project that it works in.
+
+    Raises
+    ------
+    UsageError
+        It is none; the message names the nearest of its own.
+    """
+    if found.project not in (EVERY_PROJECT, *found.projects):
+        own = ", ".join(sorted(found.projects)) or "none"
+        near = nearest(found.project, found.projects)
+        raise UsageError(
+            f"{found.user} is no member of project '{found.project[:100]}'{near}; there are {own}"
+        )

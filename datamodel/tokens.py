@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from datamodel.accounts import account, changing, named, token
+from datamodel.accounts import account, caller, changing, named, require_member, token
 from datamodel.archive import Archive
+from datamodel.context import LEVELS, MYDB
 from datamodel.errors import LoginError, NotFoundError, UsageError, nearest
 
 log = logging.getLogger("vo_server.accounts")
@@ -40,6 +41,8 @@ class Token:
         Whether a program was given it for a password; a new password ends it.
     revoked
         When it was declared void; None where it was not.
+    project, level
+        In which project, and from which level on, its holder works; None for all projects, and for level 1.
     """
 
     id: str
@@ -50,10 +53,27 @@ class Token:
     expires: datetime
     last_used: datetime | None
     revoked: datetime | None
+    project: str | None
+    level: int | None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """For whom a token stands: an account, in which project, and from which level on; None for all of them."""
+
+    account: str
+    project: str | None
+    level: int | None
 
 
 def issue(
-    archive: Archive, user: str, days: float = USUAL_DAYS, description: str = "", of_login: bool = False
+    archive: Archive,
+    user: str,
+    days: float = USUAL_DAYS,
+    description: str = "",
+    of_login: bool = False,
+    project: str | None = None,
+    level: int | None = None,
 ) -> tuple[str, str]:
     """Make a token.
 
@@ -67,6 +87,8 @@ def issue(
         What it is for.
     of_login
         Whether it stands for a password that was shown.
+    project, level
+        In which project, and from which level on, its holder works; None for all projects, and for level 1.
 
     Returns
     -------
@@ -78,8 +100,10 @@ def issue(
     NotFoundError
         There is no such account.
     UsageError
-        It would never begin, or never end.
+        It would never begin, or never end; there is no such level, or the account is no member of the project.
     """
+    if level is not None and level not in LEVELS:
+        raise UsageError(f"the level of the token is {level}, expected one of {', '.join(map(str, LEVELS))}")
     if not 0 < days <= MOST_DAYS:
         raise UsageError(
             f"the token is for {days:g} days, expected more than 0 and {MOST_DAYS:g} at the most"
@@ -93,15 +117,19 @@ def issue(
         "of_login": of_login,
         "created": now,
         "expires": now + timedelta(days=days),
+        "project": project,
+        "level": level,
     }
     with changing(archive.database) as connection:
         named(connection, user)
+        if project is not None:
+            require_member(caller(connection, user, project, MYDB))
         connection.execute(sa.insert(token).values(row))
     return id, secret
 
 
-def holder(archive: Archive, secret: str) -> str:
-    """The account that a token stands for.
+def holder(archive: Archive, secret: str) -> Holder:
+    """Whom a token stands for.
 
     Raises
     ------
@@ -110,7 +138,7 @@ def holder(archive: Archive, secret: str) -> str:
     """
     now = archive.clock()
     valid = (token.c.expires > now) & token.c.revoked.is_(None) & account.c.disabled.is_(None)
-    here = sa.select(token.c.id, token.c.account, token.c.last_used)
+    here = sa.select(token.c.id, token.c.account, token.c.last_used, token.c.project, token.c.level)
     here = here.join(account, account.c.name == token.c.account)
     here = here.where(token.c.digest == _digest(secret), valid)
     with archive.database.read() as connection:
@@ -119,7 +147,7 @@ def holder(archive: Archive, secret: str) -> str:
         raise LoginError(WRONG)
     if found.last_used is None or (now - found.last_used).total_seconds() > NOTED_S:
         _note(archive, found.id, now)
-    return str(found.account)
+    return Holder(found.account, found.project, found.level)
 
 
 def revoke(archive: Archive, id: str) -> None:

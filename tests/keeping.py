@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from datamodel import catalogues, custody
+from datamodel import catalogues, custody, projects
 from datamodel.archive import Archive
 from datamodel.columns import Column
 from datamodel.config import Config
@@ -65,6 +65,7 @@ def add_thing(session: Session, folder: Path, name: str, **values: Any) -> KeptT
 def furnish(archive: Archive, folder: Path) -> None:
     """Put something of everything into an archive."""
     tap_schema.update_tap_schema(archive, tap_schema.tables(archive.config))
+    projects.set_member(archive, "P", "A", is_manager=True)
     with Session(archive, archive.caller("A", "P", WORLD)) as session:
         first = add_thing(session, folder, "first", count=2**62, size=0.1, truth=True, words=HARD_TEXT)
         values: dict[str, Any] = {"count": -1, "size": float("inf"), "truth": False, "words": ""}

@@ -53,7 +53,7 @@ def test_somebody_is_added_works_gets_tokens_and_is_disabled(run: Run, mine: Arc
     assert run("user passwd eve --password-stdin", "quite another one\n")[0] == 0
     assert logins.log_in(mine, "eve", "quite another one", "here").name == "eve"
     code, secret, told = run("user token eve --days 3 --description nightly")
-    assert (code, tokens.holder(mine, secret.strip())) == (0, "eve")
+    assert (code, tokens.holder(mine, secret.strip()).account) == (0, "eve")
     (known,) = json.loads(run("user token eve --list --json")[1])
     assert known["id"] in told
     assert (known["description"], "digest" in known, secret.strip() in str(known)) == (

@@ -113,6 +113,8 @@ def test_the_level_of_a_project_caps_its_objects(archive: Archive) -> None:
         (lambda a: projects.remove_member(a, "Q", "A"), "'A' is no member of project 'Q'"),
         (lambda a: tokens.issue(a, "D"), "there is no account 'D'"),
         (lambda a: tokens.issue(a, "A", days=0), "the token is for 0 days"),
+        (lambda a: tokens.issue(a, "A", level=6), "the level of the token is 6, expected one of 1, 2"),
+        (lambda a: tokens.issue(a, "A", project="Q"), "A is no member of project 'Q'; there are P"),
         (lambda a: tokens.revoke(a, "0123456789abcdef"), "there is no token '0123456789abcdef'"),
         (lambda a: tokens.listed(a, "D"), "there is no account 'D'"),
     ],
@@ -292,7 +294,7 @@ def test_a_token_stands_for_its_account_until_it_ends_or_is_revoked(
     id, secret = tokens.issue(archive, "A", days=2, description="a script")
     assert secret.startswith("vo_token_")
     assert len(secret) >= len("vo_token_") + 43  # 256 bits in base64
-    assert tokens.holder(archive, secret) == "A"
+    assert tokens.holder(archive, secret).account == "A"
     for wrong in ("", "vo_token_", secret[:-1], secret + "x", secret.upper(), "\udcff", "nul\0"):
         with pytest.raises(LoginError):
             tokens.holder(archive, wrong)
@@ -322,7 +324,7 @@ def test_a_token_of_a_disabled_account_is_void_while_it_is(archive: Archive) -> 
     with pytest.raises(ForbiddenError, match="the account 'A' is disabled"):
         archive.caller("A")
     account_changes.enable(archive, "A")
-    assert tokens.holder(archive, secret) == "A"
+    assert tokens.holder(archive, secret).account == "A"
     assert archive.caller("A").user == "A"
 
 
@@ -331,7 +333,7 @@ def test_a_new_password_ends_the_tokens_of_log_ins_and_counts_the_others(archive
     _, own = tokens.issue(archive, "A")
     tokens.issue(archive, "B")
     assert account_changes.set_password(archive, "A", PASSWORD) == 1
-    assert tokens.holder(archive, own) == "A"
+    assert tokens.holder(archive, own).account == "A"
     with pytest.raises(LoginError):
         tokens.holder(archive, of_login)
 

@@ -13,6 +13,7 @@ from typing import Any
 from datamodel import account_changes, accounts, projects, tokens
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.context import MYDB
 from datamodel.errors import UsageError
 from vo_server.arguments import add_verb
 from vo_server.begun import opened
@@ -56,6 +57,10 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         help=f"until it ends (default: {tokens.USUAL_DAYS:g})",
     )
     token.add_argument("--description", default="", help="what it is for")
+    token.add_argument("--project", help="project that its holder works in (default: all of NAME)")
+    token.add_argument(
+        "--level", type=int, help="level from which on its holder sees and makes things (default: 1)"
+    )
     token.add_argument("--revoke", metavar="ID", help="declare a token void")
     token.add_argument("--list", action="store_true", help="list the tokens of NAME, or all")
     for name, run, doc in (
@@ -107,7 +112,8 @@ def _token(config: Config, parsed: argparse.Namespace) -> int:
         elif parsed.list:
             _list_tokens(archive, parsed)
         else:
-            id, secret = tokens.issue(archive, parsed.name, parsed.days, parsed.description)
+            where = {"project": parsed.project, "level": parsed.level}
+            id, secret = tokens.issue(archive, parsed.name, parsed.days, parsed.description, **where)
             _tell(parsed, {"id": id, "account": parsed.name, "secret": secret}, secret)
             if not parsed.json:
                 print(f"vo-server: this is token {id}; its secret is not shown again", file=sys.stderr)
@@ -122,7 +128,8 @@ def _list_tokens(archive: Archive, parsed: argparse.Namespace) -> None:
     for each in found:
         state = f"revoked {each.revoked:%Y-%m-%d}" if each.revoked else f"until {each.expires:%Y-%m-%d}"
         used = f"used {each.last_used:%Y-%m-%d}" if each.last_used else "never used"
-        print(f"{each.id}  {each.account:16}  {state:18}  {used:16}  {each.description}")
+        where = f"{each.project or 'all projects'} from level {each.level or MYDB}"
+        print(f"{each.id}  {each.account:16}  {state:18}  {used:16}  {where:24}  {each.description}")
 
 
 def _disable(config: Config, parsed: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from itsdangerous import BadData, URLSafeSerializer
 from datamodel import accounts, crash
 from datamodel.accounts import Account
 from datamodel.archive import Archive
+from datamodel.context import MYDB
 from vo_server.auth.transport import is_encrypted
 from vo_server.site import mount
 
@@ -37,12 +38,16 @@ class Session:
         When the cookie was made, in seconds since 1970.
     forms
         A secret that forms of our pages carry, and those of others do not.
+    project, level
+        In which project, and from which level on, one works on the pages; empty for all projects.
     """
 
     user: str
     changed: str
     began: float
     forms: str
+    project: str = ""
+    level: int = MYDB
 
 
 def new(archive: Archive, who: Account | None) -> Session:
@@ -81,7 +86,7 @@ def keep(archive: Archive, response: flask.Response, session: Session) -> None:
     response.set_cookie(
         _name(key),
         str(_signer(key).dumps(asdict(session))),
-        max_age=round(archive.config.login_hours * 3600),
+        max_age=round(session.began - archive.clock().timestamp() + archive.config.login_hours * 3600),
         path=mount(archive.config) or "/",
         secure=is_encrypted(flask.request, archive.config),
         httponly=True,

@@ -7,8 +7,8 @@ import flask
 
 from datamodel import tokens
 from datamodel.archive import Archive
-from datamodel.context import ANONYMOUS, Caller
-from datamodel.errors import LoginError
+from datamodel.context import ANONYMOUS, EVERY_PROJECT, MYDB, Caller
+from datamodel.errors import ForbiddenError, LoginError
 from datamodel.logins import is_there_any, log_in
 from vo_server.auth import cookies, forgery
 from vo_server.auth.transport import address_of, is_secure, policy, require_secure
@@ -27,7 +27,8 @@ def identify() -> None:
     LoginError
         A password or a token is wrong.
     ForbiddenError
-        It was sent so that others can read it, or by a page of another site.
+        It was sent so that others can read it, or by a page of another site; or it is for a project that its
+        account is not in any more.
     """
     archive: Archive = flask.current_app.extensions["archive"]
     request = flask.request
@@ -37,7 +38,7 @@ def identify() -> None:
     if header:
         if is_there_any(archive):
             require_secure(request, archive.config)
-            flask.g.caller = archive.caller(_of_header(archive, request, header))
+            flask.g.caller = _of_header(archive, request, header)
     else:
         _of_cookie(archive, request)
 
@@ -54,16 +55,22 @@ def session() -> cookies.Session | None:
     return found
 
 
-def _of_header(archive: Archive, request: flask.Request, header: str) -> str:
+def _of_header(archive: Archive, request: flask.Request, header: str) -> Caller:
     scheme, _, given = header.partition(" ")
     if scheme.lower() == "bearer":
-        return tokens.holder(archive, given.strip())
+        shown = tokens.holder(archive, given.strip())
+        found = archive.caller(shown.account, shown.project or "", shown.level or MYDB)
+        if found.project not in (EVERY_PROJECT, *found.projects):
+            raise ForbiddenError(
+                f"the token is for project '{found.project}', of which {found.user} is no member"
+            )
+        return found
     if scheme.lower() != "basic":
         raise LoginError(f"the header Authorization begins with '{scheme[:20]}', expected Basic or Bearer")
     name, password = _name_and_password(given)
-    found = log_in(archive, name, password, address_of(request, archive.config)).name
+    who = log_in(archive, name, password, address_of(request, archive.config)).name
     forgery.require_own_page(request)
-    return found
+    return archive.caller(who)
 
 
 def _name_and_password(given: str) -> tuple[str, str]:
@@ -87,5 +94,10 @@ def _of_cookie(archive: Archive, request: flask.Request) -> None:
         return
     if user is not None:
         forgery.require_own_form(request, found)
-        flask.g.caller = archive.caller(user)
+        flask.g.caller = _in_session(archive.caller(user, found.project, found.level))
     flask.g.session = found
+
+
+def _in_session(found: Caller) -> Caller:
+    """The caller in the project of its session; in all of its projects where it is no member of that any more."""
+    return found if found.project in found.projects else found.at(project=EVERY_PROJECT)

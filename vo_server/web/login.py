@@ -1,5 +1,6 @@
 """A person or a program shows a password: ``/login`` is a page, ``/login/token`` gives a token, ``/logout`` ends it."""
 
+from dataclasses import replace
 from typing import Any
 
 import flask
@@ -7,9 +8,12 @@ from flask import Blueprint, Response, render_template
 from markupsafe import Markup
 
 from datamodel import tokens
+from datamodel.accounts import require_member
 from datamodel.archive import Archive
+from datamodel.context import EVERY_PROJECT, LEVELS
 from datamodel.errors import ForbiddenError, LoginError, NotFoundError, TooOftenError, UsageError
 from datamodel.logins import is_there_any, log_in
+from datamodel.publishing import level_of
 from vo_server import errors
 from vo_server.auth import challenges, cookies, forgery, identify
 from vo_server.auth.transport import address_of, policy, require_secure
@@ -58,6 +62,22 @@ def leave() -> Response:
     """Log out; the form is that of the session, which has been looked at."""
     response = Response(status=303, headers={"Location": here("/")})
     cookies.forget(archive(), response)
+    return response
+
+
+@blueprint.post("/context")
+def work_in() -> Response:
+    """Work in another project, or from another level on, until one logs out or chooses again."""
+    opened, form, session = archive(), flask.request.form, identify.session()
+    caller = caller_of(flask.request)
+    if session is None or caller.user is None:
+        raise ForbiddenError(
+            "the project and the level are those of a log-in with a browser, or of a token; log in first"
+        )
+    chosen = caller.at(form.get("project") or EVERY_PROJECT, level_of(form.get("level", "")))
+    require_member(chosen)
+    response = Response(status=303, headers={"Location": here(_next(form.get("next", "")))})
+    cookies.keep(opened, response, replace(session, project=chosen.project, level=chosen.level))
     return response
 
 
@@ -139,8 +159,16 @@ def _next(wanted: str) -> str:
 @blueprint.app_template_global()
 def account() -> dict[str, Any]:
     """What every page says of who looks at it: the account, or that one can log in."""
-    user = caller_of(flask.request).user
-    return {"user": user or "", "can_log_in": not user and challenges.is_offered(archive())}
+    caller = caller_of(flask.request)
+    return {
+        "user": caller.user or "",
+        "can_log_in": not caller.user and challenges.is_offered(archive()),
+        "chooses": bool(caller.user) and identify.session() is not None,
+        "projects": [EVERY_PROJECT, *sorted(caller.projects)],
+        "project": caller.project,
+        "levels": LEVELS,
+        "level": caller.level,
+    }
 
 
 @blueprint.app_template_global()
