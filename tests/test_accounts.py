@@ -31,8 +31,8 @@ from datamodel.session import Session
 from datamodel.upgrading import upgrade
 from tests import accounts as of_tests
 from tests.accounts import CHEAP, PASSWORD, with_password
-from tests.conftest import FrozenClock
 from tests.old_archives import thaw
+from tests.templates import FrozenClock
 
 cheap = of_tests.cheap
 

@@ -15,7 +15,7 @@ from datamodel.database import Database
 from datamodel.functions import install
 from datamodel.own_functions import FUNCTIONS
 from datamodel.sky import Circle, hpx29, region_rows, region_tables, to_stcs
-from tests.conftest import ON_POSTGRESQL
+from tests.databases import ON_POSTGRESQL
 from vo_server.tap.adql.catalogue import Catalogue
 from vo_server.tap.adql.translate import translate
 

@@ -28,13 +28,11 @@ def free_port() -> int:
         return port
 
 
-def test_two_processes_serve_until_they_are_interrupted(
-    archive: Archive, database_url: str, tmp_path: Path
-) -> None:
+def test_two_processes_serve_until_they_are_interrupted(archive: Archive, tmp_path: Path) -> None:
     archive.close()
     port = free_port()
     program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "served"), str(port), database_url],
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "served"), str(port), archive.config.database],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -22,6 +21,7 @@ from processing.hot_pixel_map import HotPixelMap
 from processing.opening import operator
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
+from tests.sent import counted
 from vo_server import awe_prompt as awe
 
 TARGET = "awe> targethot=HotPixelMap.get(date='2003-02-14', chip='A5382')"
@@ -92,19 +92,8 @@ def typed(shell: Any) -> Callable[[str], dict[str, Any]]:
 @pytest.fixture
 def statements_of(observatory: Archive) -> Iterator[Callable[[], int]]:
     """How many statements the database was sent since the last time one asked."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        sent.append(statement)
-
-    def count() -> int:
-        number = len(sent)
-        sent.clear()
-        return number
-
-    sa.event.listen(observatory.database.engine, "before_cursor_execute", note)
-    yield count
-    sa.event.remove(observatory.database.engine, "before_cursor_execute", note)
+    with counted(observatory) as count:
+        yield count
 
 
 def test_the_make_metaphor(typed: Callable[[str], dict[str, Any]]) -> None:

@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 from datamodel.archive import Archive
 from datamodel.bounding import bounded
 from datamodel.columns import Column, Rows
-from processing.classes import TABLES
+from tests import templates
 from vo_server.app import create_app
-from vo_server.tap.tap_schema import tables, update_tap_schema
 
+archive = templates.complete_archive
 ROWS, BATCH = 1000, 64
 
 
@@ -70,8 +70,6 @@ def test_no_batch_ends_an_empty_answer() -> None:
 
 @pytest.fixture
 def client(archive: Archive) -> FlaskClient:
-    archive.prepare(TABLES)
-    update_tap_schema(archive, tables(archive.config))
     archive.config = replace(archive.config, answer_bytes=2000)
     return create_app(archive).test_client()
 

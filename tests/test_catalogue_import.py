@@ -15,7 +15,7 @@ from datamodel import catalogue_order, catalogues, table_rows
 from datamodel.archive import Archive
 from datamodel.columns import Column
 from tests.catalogues import ask, brought, made_up, positions, reading
-from tests.conftest import ON_POSTGRESQL
+from tests.databases import ON_POSTGRESQL
 
 
 def as_kept(name: str, value: Any) -> Any:

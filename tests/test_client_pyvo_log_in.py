@@ -37,7 +37,7 @@ def url(archive: Archive) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, create_app(archive), threaded=True)
     archive.config = replace(archive.config, port=server.port)
     update_tap_schema(archive, tables(archive.config))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()

@@ -1,6 +1,6 @@
 """What must be equal for frames to be used together, is: binning, read-out and sub-frame are not mixed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,28 +24,13 @@ from processing.opening import open_archive, operator
 from processing.plan import Planner
 from processing.selection import raw_classes
 from processing.site import instruments_of
-from processing.workers import Workers
 
 NIGHT = {"date": "2003-02-14", "chip": "A5382"}
 FINE, COARSE = '{"binning": "1x1"}', '{"binning": "2x2"}'
 
 
-@dataclass
-class _Lent:
-    """Workers that outlive the archive they are lent to."""
-
-    workers: Workers
-
-    def submit(self, *order: object) -> object:
-        return self.workers.submit(*order)  # type: ignore[arg-type]
-
-    @property
-    def count(self) -> int:
-        return self.workers.count
-
-
 @pytest.fixture
-def told(tmp_path: Path, database_url: str, workers: Workers) -> Iterator[Session]:
+def told(tmp_path: Path, database_url: str, lent: Callable[[], object]) -> Iterator[Session]:
     """The operator of an empty archive whose simulated camera has a binning."""
     folder = tmp_path / "instruments"
     folder.mkdir()
@@ -53,7 +38,7 @@ def told(tmp_path: Path, database_url: str, workers: Workers) -> Iterator[Sessio
     (folder / "simcam.toml").write_text(text)
     config = Config(archive=tmp_path / "archive", database_url=database_url, instruments=str(folder))
     opened: Archive = open_archive(config)
-    opened.resource("workers", lambda: _Lent(workers))
+    opened.resource("workers", lent)
     with Session(opened, operator(opened)) as session:
         yield session
     opened.close()

@@ -31,7 +31,7 @@ def base_url(observatory: Archive, lent: Callable[[], object]) -> Iterator[str]:
     served = open_archive(replace(observatory.config, base_url=url))
     served.resource("workers", lent)
     server.app = create_app(served)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield url
     server.shutdown()

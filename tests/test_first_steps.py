@@ -29,7 +29,7 @@ def served(observatory: Archive, lent: Callable[[], object]) -> Iterator[Archive
     archive = open_archive(replace(observatory.config, base_url=f"http://127.0.0.1:{server.port}"))
     archive.resource("workers", lent)
     server.app = create_app(archive)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield archive
     server.shutdown()

@@ -3,8 +3,7 @@
 import io
 import logging
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from urllib.parse import quote
 
@@ -16,10 +15,9 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from datamodel.archive import Archive
-from datamodel.config import Config
-from processing.classes import TABLES
+from datamodel.clock import utc_now
+from tests.templates import COMPLETE, Templates
 from vo_server.app import create_app
-from vo_server.tap.tap_schema import tables, update_tap_schema
 
 VOTABLE = "application/x-votable+xml"
 LEAKS = re.compile(
@@ -106,12 +104,10 @@ HEADERS = (
 
 
 @pytest.fixture(scope="module")
-def complete(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+def complete(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """A complete archive without objects; queries wait for no turn, jobs for nobody."""
-    config = Config(archive=tmp_path_factory.mktemp("archive"), database_url=new_database())
-    opened = Archive(replace(config, queue_seconds=0.0))
-    opened.prepare(TABLES)
-    update_tap_schema(opened, tables(opened.config))
+    folder = tmp_path_factory.mktemp("urls") / "archive"
+    opened = templates.opened(COMPLETE, folder, utc_now, queue_seconds=0.0)
     yield opened
     opened.close()
 

@@ -1,8 +1,7 @@
 """Is any heap of parameters answered within bounds, and never by a failure of the server?"""
 
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -13,11 +12,9 @@ from hypothesis import strategies as st
 from lxml import etree
 from werkzeug.test import TestResponse
 
-from datamodel.archive import Archive
-from datamodel.config import Config
-from processing.classes import TABLES
+from datamodel.clock import utc_now
+from tests.templates import COMPLETE, Templates
 from vo_server.app import create_app
-from vo_server.tap.tap_schema import tables, update_tap_schema
 
 VOTABLE = "application/x-votable+xml"
 SERVICES = ("/tap/sync", "/sia2/query", "/datalink/links")
@@ -121,14 +118,10 @@ BASE = [("LANG", "ADQL"), ("QUERY", "SELECT TOP 2 table_name FROM tap_schema.tab
 
 
 @pytest.fixture(scope="module")
-def client(
-    new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[FlaskClient]:
+def client(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlaskClient]:
     """A client of an archive without objects, which waits for nobody."""
-    config = Config(archive=tmp_path_factory.mktemp("archive"), database_url=new_database())
-    opened = Archive(replace(config, queue_seconds=0.0, query_seconds=5.0))
-    opened.prepare(TABLES)
-    update_tap_schema(opened, tables(opened.config))
+    folder = tmp_path_factory.mktemp("fuzzing") / "archive"
+    opened = templates.opened(COMPLETE, folder, utc_now, queue_seconds=0.0, query_seconds=5.0)
     made = create_app(opened).test_client()
     made.open = partial(made.open, buffered=True)  # reads and closes, as a server does
     yield made

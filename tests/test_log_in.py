@@ -31,7 +31,7 @@ from datamodel.session import Session as DataSession
 from processing.classes import TABLES
 from tests import accounts as of_tests
 from tests.accounts import PASSWORD, basic, bearer, with_password
-from tests.conftest import FrozenClock
+from tests.templates import FrozenClock
 from vo_server.app import JOBS, create_app
 from vo_server.auth import cookies
 from vo_server.tap.tap_schema import tables, update_tap_schema

@@ -25,6 +25,7 @@ from processing.recipe import digest_of_code, recipe_code, recipe_digest, versio
 NIGHT = {"date": "2003-02-14", "chip": "A5382"}
 
 
+@pytest.mark.usefixtures("recipes_run")
 def test_each_making_is_recorded_with_what_it_took_and_its_code(session: Session) -> None:
     hot = HotPixelMap.get(**NIGHT)
     products = [hot, hot.bias, hot.bias.read_noise]

@@ -18,9 +18,9 @@ LONG_S = 20.0
 
 
 @pytest.fixture
-def two(archive: Archive, database_url: str, tmp_path: Path) -> Iterator[tuple[Notices, Notices]]:
+def two(archive: Archive, tmp_path: Path) -> Iterator[tuple[Notices, Notices]]:
     """What two processes of one archive have."""
-    databases = [Database(database_url), Database(database_url)]
+    databases = [Database(archive.config.database), Database(archive.config.database)]
     made = [Notices(each, tmp_path / "notices") for each in databases]
     yield made[0], made[1]
     for each, database in zip(made, databases, strict=True):

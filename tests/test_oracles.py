@@ -15,7 +15,6 @@ from datamodel.frames import BaseFrame, RawScienceFrame
 from datamodel.observatory import Chip, Instrument
 from datamodel.session import Session
 from processing.asking import looking
-from processing.classes import TABLES
 from processing.declarations import IF_ASKED, parameter, role
 from processing.keys import keys_of_raw
 from processing.node import Node
@@ -23,6 +22,9 @@ from processing.plan import Depth, Planner
 from processing.recipe import recipe_digest
 from processing.site import instruments_of
 from processing.target import CalibrationTarget, ProcessTarget
+from tests import templates
+
+archive = templates.complete_archive
 
 SEEN = datetime(2002, 3, 17, 23, 48, 24)
 FAR = (datetime(1990, 1, 1), datetime(1999, 1, 1)), (datetime(2002, 1, 1), datetime(2003, 1, 1))
@@ -127,7 +129,6 @@ class OracleRegridded(ProcessTarget, BaseFrame):
 @pytest.fixture
 def raw(archive: Archive) -> Iterator[Any]:
     """An exposure of the night of the seed's page, and what there is of it when the page is shown."""
-    archive.prepare(TABLES)
     with Session(archive, archive.caller("A", "P", level=2)):
         camera = Instrument(name="SIMCAM")
         chip = Chip(name="ccd50", instrument=camera)

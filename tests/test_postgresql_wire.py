@@ -22,7 +22,7 @@ from datamodel.dialect import PLAIN
 from datamodel.errors import ArchiveError, BusyError, QueryTimeoutError, UsageError
 from datamodel.postgresql_copy import RowsOfCopy, decode
 from datamodel.postgresql_wire import copied
-from tests.conftest import ON_POSTGRESQL
+from tests.databases import ON_POSTGRESQL
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 OIDS = {"BIGINT": 20, "SMALLINT": 21, "UNICODE": 25}

@@ -7,9 +7,7 @@ what they were told before the hidden things came.
 
 import hashlib
 import io
-import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -19,7 +17,6 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from astropy.io import fits
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -27,7 +24,6 @@ from werkzeug.test import TestResponse
 from datamodel import projects, tokens
 from datamodel.archive import Archive
 from datamodel.clock import new_object_id
-from datamodel.config import Config
 from datamodel.context import MYDB
 from datamodel.frames import RawScienceFrame
 from datamodel.job_claims import Holder
@@ -37,12 +33,11 @@ from datamodel.store import Store
 from processing.bias_frame import BiasFrame
 from processing.execute import Execution
 from processing.ingest import ingest
-from processing.opening import open_archive
 from processing.plan import Planner
 from processing.standing import differences
 from tests.accounts import bearer
 from tests.catalogues import positions
-from tests.conftest import _new_database as another_database
+from tests.sent import sent_to
 from vo_server.app import JOBS, create_app
 from vo_server.catalogue.described import Given
 from vo_server.catalogue.importing import bring
@@ -122,19 +117,10 @@ Seen = dict[tuple[str, str], tuple[Any, ...]]
 
 @pytest.fixture(scope="module")
 def site(
-    ingested: tuple[Path, str],
-    lent: Callable[[], object],
-    tmp_path_factory: pytest.TempPathFactory,
-    request: pytest.FixtureRequest,
+    copy_of_observatory: Callable[[Path], Archive], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Archive]:
     """The tiny survey with a catalogue for the world, and accounts A and B in the same project."""
-    folder, url = ingested
-    copied = tmp_path_factory.mktemp("privacy") / "archive"
-    shutil.copytree(folder, copied)
-    if url:
-        url = another_database(request.getfixturevalue("postgresql_server"), sa.make_url(url).database)
-    opened = open_archive(Config(archive=copied, database_url=url))
-    opened.resource("workers", lent)
+    opened = copy_of_observatory(tmp_path_factory.mktemp("privacy") / "archive")
     update_tap_schema(opened, tables(opened.config))
     for name in "AB":
         opened.add_account(name, "P")
@@ -223,20 +209,6 @@ def look(client: FlaskClient, headers: dict[str, dict[str, str]]) -> Seen:
     return {(who, door): told(client.get(door, headers=headers[who])) for who, door in pairs}
 
 
-@contextmanager
-def statements(archive: Archive) -> Iterator[list[str]]:
-    """What the database is asked within the block."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        if "catalogue_state" not in statement:  # looked at once a second, whatever is asked
-            sent.append(statement)
-
-    sa.event.listen(archive.database.engine, "before_cursor_execute", note)
-    yield sent
-    sa.event.remove(archive.database.engine, "before_cursor_execute", note)
-
-
 def test_what_tells_of_many_things_tells_others_what_it_told_before(
     client: FlaskClient, headers: dict[str, dict[str, str]], before: Seen, hidden: Hidden
 ) -> None:
@@ -287,9 +259,10 @@ def test_a_hidden_thing_is_answered_as_one_that_is_not_there(
     for who, door, id, (method, trick) in tried:
         answers = []
         for which in (id, absent):
-            with statements(site) as noted:
+            with sent_to(site) as sent:
                 answer = client.open(door.format(which), method=method, headers=headers[who] | trick)
-            answers.append((without(which, told(answer)), [text.replace(which, "ID") for text in noted]))
+            noted = [text.replace(which, "ID") for text in sent if "catalogue_state" not in text]
+            answers.append((without(which, told(answer)), noted))  # that one is looked at once a second
         assert answers[0] == answers[1], (who, door, method, trick)
     for name in ("secret.stars", "absent.stars"):
         refused = client.get(f"/tap/tables/{name}", headers=headers["B"])

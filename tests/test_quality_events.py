@@ -20,11 +20,13 @@ from datamodel.errors import UsageError
 from datamodel.observatory import Chip, Instrument
 from datamodel.session import Session
 from processing.bias_frame import BiasFrame
-from processing.classes import TABLES
 from processing.quality_delivery import SENT, take_turn
+from tests import templates
 from vo_server import cli
 from vo_server.app import create_app
 from vo_server.qc.webhooks import Sender, receivers, tell_all
+
+archive = templates.complete_archive
 
 
 class Receiver:
@@ -72,11 +74,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def whole(archive: Archive) -> Archive:
-    """An archive with all its tables and nothing in it."""
-    archive.prepare(TABLES)
-    projects.set_member(archive, "P", "A", is_manager=True)
-    return archive
+def whole(whole: Archive) -> Archive:
+    """An archive with all its tables and nothing in it, whose project has a manager."""
+    projects.set_member(whole, "P", "A", is_manager=True)
+    return whole
 
 
 def _bias(archive: Archive, *, flags: int = 0, privileges: int = 4) -> Any:
@@ -101,12 +102,12 @@ def _told(events: list[dict[str, Any]]) -> list[tuple[str, str, int]]:
     return [(each["event"], each["object_id"], each["is_valid"]) for each in events]
 
 
-def test_the_stream_has_what_was_flagged_or_judged_in_order_and_goes_on(whole: Archive) -> None:
-    client = create_app(whole).test_client()
+def test_the_stream_has_what_was_flagged_or_judged_in_order_and_goes_on(archive: Archive) -> None:
+    client = create_app(archive).test_client()
     assert client.get("/qc/events").json == {"events": [], "next": 0, "more": False}
-    good, flagged, hidden = _bias(whole), _bias(whole, flags=0b101), _bias(whole, flags=1, privileges=2)
-    _judge(whole, good, 0)
-    _judge(whole, hidden, 0)
+    good, flagged, hidden = _bias(archive), _bias(archive, flags=0b101), _bias(archive, flags=1, privileges=2)
+    _judge(archive, good, 0)
+    _judge(archive, hidden, 0)
     first = client.get("/qc/events").json
     assert _told(first["events"]) == [("flagged", flagged.object_id, 1), ("judged", good.object_id, 0)]
     (event, _) = first["events"]
@@ -125,17 +126,17 @@ def test_the_stream_has_what_was_flagged_or_judged_in_order_and_goes_on(whole: A
         "url": f"http://127.0.0.1:8000/object/{flagged.object_id}",
     }
     assert client.get(f"/qc/events?since={first['next']}").json["events"] == []
-    _judge(whole, good, 2)
+    _judge(archive, good, 2)
     later = client.get(f"/qc/events?since={first['next']}").json
     assert _told(later["events"]) == [("judged", good.object_id, 2)]
 
 
-def test_a_long_stream_is_given_in_pieces(whole: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_stream_is_given_in_pieces(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("processing.quality_events.SCANNED", 2)
-    client = create_app(whole).test_client()
-    product = _bias(whole)
+    client = create_app(archive).test_client()
+    product = _bias(archive)
     for judgement in (0, 1, 2, 0):
-        _judge(whole, product, judgement)
+        _judge(archive, product, judgement)
     found, since, more = [], 0, True
     while more:
         answer = client.get(f"/qc/events?since={since}").json
@@ -146,82 +147,82 @@ def test_a_long_stream_is_given_in_pieces(whole: Archive, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("since", ["-1", "x", "1.5", "", "9" * 30, "²"])
-def test_a_number_that_is_none_is_refused(whole: Archive, since: str) -> None:
-    answer = create_app(whole).test_client().get("/qc/events", query_string={"since": since})
+def test_a_number_that_is_none_is_refused(archive: Archive, since: str) -> None:
+    answer = create_app(archive).test_client().get("/qc/events", query_string={"since": since})
     assert (answer.status_code, f"since is '{since}'" in answer.text) == (400, True)
 
 
 def test_a_receiver_that_fails_twice_is_told_later_and_in_order(
-    whole: Archive, receiver: Receiver, clock: Any
+    archive: Archive, receiver: Receiver, clock: Any
 ) -> None:
-    before = _bias(whole, flags=1)
+    before = _bias(archive, flags=1)
     urls = (receiver.url,)
-    tell_all(whole, urls)
+    tell_all(archive, urls)
     assert receiver.asked == 0, f"{before!r} was flagged before there was a receiver"
     receiver.statuses = [500, 302]
-    product, hidden = _bias(whole, flags=1), _bias(whole, flags=1, privileges=3)
-    _judge(whole, product, 0)
-    _judge(whole, hidden, 0)
-    tell_all(whole, urls)
-    tell_all(whole, urls)
+    product, hidden = _bias(archive, flags=1), _bias(archive, flags=1, privileges=3)
+    _judge(archive, product, 0)
+    _judge(archive, hidden, 0)
+    tell_all(archive, urls)
+    tell_all(archive, urls)
     assert receiver.asked == 1, "it is not asked again at once"
     clock.advance(seconds=5)
-    tell_all(whole, urls)
+    tell_all(archive, urls)
     clock.advance(seconds=5)
-    tell_all(whole, urls)
+    tell_all(archive, urls)
     assert (receiver.asked, receiver.taken) == (2, []), "the delays grow, and nobody is followed elsewhere"
     clock.advance(seconds=5)
-    tell_all(whole, urls)
+    tell_all(archive, urls)
     expected = [("flagged", product.object_id, 0), ("judged", product.object_id, 0)]
     assert _told(receiver.taken) == expected
     clock.advance(hours=1)
-    tell_all(whole, urls)
+    tell_all(archive, urls)
     assert receiver.asked == 4
 
 
-def test_what_nobody_takes_for_a_day_is_given_up(whole: Archive, receiver: Receiver, clock: Any) -> None:
-    tell_all(whole, (receiver.url,))
-    product = _bias(whole, flags=1)
+def test_what_nobody_takes_for_a_day_is_given_up(archive: Archive, receiver: Receiver, clock: Any) -> None:
+    tell_all(archive, (receiver.url,))
+    product = _bias(archive, flags=1)
     receiver.statuses = [500] * 2
-    tell_all(whole, (receiver.url,))
+    tell_all(archive, (receiver.url,))
     clock.advance(days=1)
-    _judge(whole, product, 2)
-    tell_all(whole, (receiver.url,))
+    _judge(archive, product, 2)
+    tell_all(archive, (receiver.url,))
     assert _told(receiver.taken) == [("judged", product.object_id, 2)]
 
 
 def test_two_processes_do_not_tell_the_same_receiver_at_a_time(
-    whole: Archive, receiver: Receiver, clock: Any
+    archive: Archive, receiver: Receiver, clock: Any
 ) -> None:
-    tell_all(whole, (receiver.url,))
-    _bias(whole, flags=1)
-    turn = take_turn(whole, receiver.url)
+    tell_all(archive, (receiver.url,))
+    _bias(archive, flags=1)
+    turn = take_turn(archive, receiver.url)
     assert turn is not None
-    tell_all(whole, (receiver.url,))
+    tell_all(archive, (receiver.url,))
     assert receiver.asked == 0
     clock.advance(minutes=1)
-    tell_all(whole, (receiver.url,))
+    tell_all(archive, (receiver.url,))
     assert receiver.asked == 1
     assert not turn.told(turn.last_event), "the first has lost its turn"
 
 
-def test_a_site_says_from_which_level_on_receivers_are_told(whole: Archive, receiver: Receiver) -> None:
-    whole.config = replace(whole.config, qc_webhook_level=2)
-    tell_all(whole, (receiver.url,))
-    _bias(whole, flags=1, privileges=1)
-    product = _bias(whole, flags=1, privileges=2)
-    tell_all(whole, (receiver.url,))
+def test_a_site_says_from_which_level_on_receivers_are_told(archive: Archive, receiver: Receiver) -> None:
+    archive.config = replace(archive.config, qc_webhook_level=2)
+    tell_all(archive, (receiver.url,))
+    _bias(archive, flags=1, privileges=1)
+    product = _bias(archive, flags=1, privileges=2)
+    tell_all(archive, (receiver.url,))
     assert [each["object_id"] for each in receiver.taken] == [product.object_id]
 
 
 def test_a_server_tells_its_receivers_by_itself(
-    whole: Archive, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    archive: Archive, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vo_server.qc.webhooks.POLL_S", 0.01)
-    whole.config = replace(whole.config, qc_webhooks=receiver.url)
-    tell_all(whole, (receiver.url,))
-    product = _bias(whole, flags=1)
-    sender = Sender(whole)
+    archive.config = replace(archive.config, qc_webhooks=receiver.url)
+    tell_all(archive, (receiver.url,))
+    product = _bias(archive, flags=1)
+    sender = Sender(archive)
     assert receiver.told.wait(20)
     sender.close()
     assert [each["object_id"] for each in receiver.taken] == [product.object_id]
@@ -240,18 +241,18 @@ tell_all(archive, (sys.argv[3],))
 
 
 def test_a_process_killed_while_telling_has_lost_nothing(
-    whole: Archive, receiver: Receiver, clock: Any
+    archive: Archive, receiver: Receiver, clock: Any
 ) -> None:
-    tell_all(whole, (receiver.url,))
-    products = [_bias(whole, flags=1) for _ in range(2)]
-    config = whole.config
+    tell_all(archive, (receiver.url,))
+    products = [_bias(archive, flags=1) for _ in range(2)]
+    config = archive.config
     command = [sys.executable, "-c", _TELL, str(config.archive), config.database_url, receiver.url]
     environment = os.environ | {"VO_CRASH_AT": f"{SENT}:2"}
     killed = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert killed.returncode == 137, killed.stderr.decode()
     assert len(receiver.taken) == 2
     clock.advance(days=100_000)  # the process that was killed had the real clock
-    tell_all(whole, (receiver.url,))
+    tell_all(archive, (receiver.url,))
     first, second = (product.object_id for product in products)
     assert [each["object_id"] for each in receiver.taken] == [first, second, second]
 

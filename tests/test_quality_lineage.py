@@ -23,6 +23,7 @@ from processing.read_noise import ReadNoise
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
 from processing.trends import trend
+from tests.sent import sent_to
 from vo_server import cli
 from vo_server.awe_telling import tell_me_everything
 
@@ -38,14 +39,8 @@ def hot(session: Session) -> Any:
 @pytest.fixture
 def sent(session: Session) -> Iterator[list[str]]:
     """The statements that the database is sent."""
-    found: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        found.append(statement)
-
-    sa.event.listen(session.archive.database.engine, "before_cursor_execute", note)
-    yield found
-    sa.event.remove(session.archive.database.engine, "before_cursor_execute", note)
+    with sent_to(session.archive) as found:
+        yield found
 
 
 def test_what_rests_on_something_bad_is_suspect_as_long_as_it_is_bad(

@@ -27,7 +27,7 @@ def url(observatory: Archive) -> Iterator[str]:
     server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
     object.__setattr__(observatory.config, "base_url", f"http://127.0.0.1:{server.port}")
     server.app = create_app(observatory)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()

@@ -10,11 +10,13 @@ from datamodel.observatory import Instrument
 from datamodel.session import Session
 from datamodel.sky import hpx29
 from datamodel.sources import COLUMNS, insert_sources
-from processing.classes import TABLES
+from tests import templates
 from vo_server.formats.negotiate import choose
 from vo_server.tap import query, tap_schema
 from vo_server.tap.adql.translate import translate
 from vo_server.tap.parameters import TapQuery
+
+archive = templates.complete_archive
 
 MATCH = (
     "SELECT a.sid, b.sid FROM archive.sources AS a JOIN archive.sources AS b "
@@ -25,8 +27,6 @@ MATCH = (
 @pytest.fixture
 def starry(archive: Archive) -> Archive:
     """An archive where account A has some hundred sources in a list that only A may see."""
-    archive.prepare(TABLES)
-    tap_schema.update_tap_schema(archive, tap_schema.tables(archive.config))
     random = np.random.default_rng(2)
     with Session(archive, archive.caller("A", "P", 1)) as session:
         owner = Instrument(name="camera")

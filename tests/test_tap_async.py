@@ -1,7 +1,6 @@
 """Do asynchronous queries give what synchronous ones do, to clients that we did not write, in valid documents?"""
 
 import io
-import os
 import re
 import threading
 from collections.abc import Iterator
@@ -19,10 +18,11 @@ from lxml import etree
 from werkzeug.serving import make_server
 
 from datamodel.archive import Archive
-from datamodel.config import Config
+from datamodel.clock import utc_now
 from datamodel.context import ANONYMOUS
 from datamodel.errors import ArchiveError
-from processing.classes import TABLES
+from tests import templates as of_archives
+from tests.templates import COMPLETE, Templates
 from vo_server.app import JOBS, create_app
 from vo_server.tap.adql.parser import parse as parse_adql
 from vo_server.tap.jobs import work
@@ -37,6 +37,8 @@ pytestmark = [  # pyvo leaves connections to be closed by whoever comes
 ]
 
 SCHEMA = Path(__file__).parents[2] / "shared" / "schemas" / "ivoa" / "rec" / "UWS.xsd"
+archive = of_archives.complete_archive
+
 QUERY = "SELECT TOP 4 table_name, column_name FROM tap_schema.columns ORDER BY table_name, column_index"
 
 XLINK = b"""<schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="http://www.w3.org/1999/xlink">
@@ -44,19 +46,18 @@ XLINK = b"""<schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="ht
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[str]:
+def url(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a TAP service with one worker, on an archive that holds nothing but TAP_SCHEMA."""
-    database = ""
-    if os.environ.get("VO_TEST_DATABASE") == "postgresql":
-        database = request.getfixturevalue("postgresql_server").format(database="postgres")
-    archive = Archive(Config(archive=tmp_path_factory.mktemp("async"), database_url=database))
-    archive.prepare(TABLES)
+    archive = templates.opened(COMPLETE, tmp_path_factory.mktemp("async") / "archive", utc_now)
     server = make_server("127.0.0.1", 0, create_app(archive), threaded=True)
     archive.config = replace(archive.config, port=server.port)
     update_tap_schema(archive, tables(archive.config))
     worker = Worker(archive, JOBS)
     worker.rehearse()
-    threads = [threading.Thread(target=server.serve_forever), threading.Thread(target=worker.run)]
+    threads = [
+        threading.Thread(target=server.serve_forever, args=(0.01,)),
+        threading.Thread(target=worker.run),
+    ]
     for each in threads:
         each.start()
     try:
@@ -166,8 +167,6 @@ def test_a_running_query_is_interrupted(url: str) -> None:
 def test_a_slow_job_is_in_the_log_of_slow_queries(
     archive: Archive, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    archive.prepare(TABLES)
-    update_tap_schema(archive, tables(archive.config))
     archive.config = replace(archive.config, slow_query_seconds=0.0)
     asked = (("LANG", "ADQL"), ("QUERY", QUERY))
     (output,) = work(Task(archive, ANONYMOUS, "address 192.0.2.7", asked, tmp_path, 60, lambda: False))
@@ -182,8 +181,6 @@ def test_an_answer_that_cannot_be_written_is_an_error_in_any_format(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format: str
 ) -> None:
     """A VOTable can tell of a failure inside, but the job has to say so."""
-    archive.prepare(TABLES)
-    update_tap_schema(archive, tables(archive.config))
     asked = (("LANG", "ADQL"), ("QUERY", QUERY), ("RESPONSEFORMAT", format))
     (output,) = work(Task(archive, ANONYMOUS, "A", asked, tmp_path, 60, lambda: False))
     failing = Mock(side_effect=ArchiveError("a text is longer than its arraysize says"))

@@ -10,10 +10,12 @@ import pyvo
 from werkzeug.serving import make_server
 
 from datamodel.archive import Archive
-from processing.classes import TABLES
+from tests import templates
 from tests.made_sources import put_sources
 from vo_server.app import create_app
 from vo_server.tap.tap_schema import tables, update_tap_schema
+
+archive = templates.complete_archive
 
 RA = np.array([34.70, 34.75, 34.80, 35.50, 0.01])
 DEC = np.array([57.13, 57.10, 57.15, 57.13, 0.0])
@@ -22,12 +24,11 @@ DEC = np.array([57.13, 57.10, 57.15, 57.13, 0.0])
 @pytest.fixture
 def service(archive: Archive) -> Iterator[pyvo.dal.TAPService]:
     """The service of an archive with five sources, as pyvo sees it."""
-    archive.prepare(TABLES)
     put_sources(archive, RA, DEC)
     server = make_server("127.0.0.1", 0, create_app(archive), threaded=True)
     archive.config = replace(archive.config, port=server.port)
     update_tap_schema(archive, tables(archive.config))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield pyvo.dal.TAPService(f"http://127.0.0.1:{server.port}/tap")
@@ -60,8 +61,6 @@ def test_a_client_finds_its_way_from_the_capabilities_to_an_answer(
 
 
 def test_a_boundary_without_the_quotes_it_needs_is_taken(archive: Archive) -> None:
-    archive.prepare(TABLES)
-    update_tap_schema(archive, tables(archive.config))
     fields = {"LANG": "ADQL", "FORMAT": "csv", "QUERY": "SELECT * FROM TAP_UPLOAD.t", "UPLOAD": "t,param:t"}
     parts = [f'Content-Disposition: form-data; name="{k}"\r\n\r\n{v}' for k, v in fields.items()]
     parts.append('Content-Disposition: form-data; name="t"; filename="t.csv"\r\n\r\nn\n7')
@@ -78,8 +77,6 @@ def test_a_boundary_without_the_quotes_it_needs_is_taken(archive: Archive) -> No
 def test_only_who_says_nothing_of_itself_is_told_what_astroquery_cannot_do_without(
     archive: Archive, headers: dict[str, str]
 ) -> None:
-    archive.prepare(TABLES)
-    update_tap_schema(archive, tables(archive.config))
     client = create_app(archive).test_client()
     del client.environ_base["HTTP_USER_AGENT"]
     answer = client.get("/tap/tables", headers=headers)

@@ -88,7 +88,7 @@ def live(complete: Archive, asked: list[str]) -> Iterator[str]:
     application = create_app(complete)
     application.before_request(lambda: asked.append(flask.request.full_path.rstrip("?")))
     server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"http://127.0.0.1:{server.port}"
     server.shutdown()

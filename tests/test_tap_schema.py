@@ -10,12 +10,12 @@ from astropy.io import votable
 
 from datamodel import tap_schema as kept
 from datamodel.archive import Archive
+from datamodel.clock import utc_now
 from datamodel.columns import Column, ForeignKey, Table
-from datamodel.config import Config
 from datamodel.context import ANONYMOUS, WORLD
 from datamodel.observatory import Instrument
 from datamodel.session import Session
-from processing.classes import TABLES
+from tests.templates import COMPLETE, Templates
 from vo_server.formats.negotiate import choose
 from vo_server.tap import query, tap_schema
 from vo_server.tap.adql.words import RESERVED
@@ -34,13 +34,11 @@ Ask = Callable[[str], list[dict[str, object]]]
 
 
 @pytest.fixture(scope="module")
-def complete(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+def complete(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """An archive with all its tables, told of; for all tests that leave that as it is."""
     folder = tmp_path_factory.mktemp("complete") / "archive"
-    archive = Archive(Config(archive=folder, database_url=new_database(), project="P"))
-    archive.prepare(TABLES)
+    archive = templates.opened(COMPLETE, folder, utc_now, project="P")
     archive.add_account("A", "P")
-    tap_schema.update_tap_schema(archive, tap_schema.tables(archive.config))
     yield archive
     archive.close()
 

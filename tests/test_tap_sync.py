@@ -22,11 +22,11 @@ from datamodel.observatory import Instrument
 from datamodel.session import Session
 from datamodel.sky import hpx29
 from datamodel.sources import COLUMNS, insert_sources
-from processing.classes import TABLES
+from tests import templates
 from vo_server import answers, site
 from vo_server.app import create_app
-from vo_server.tap.tap_schema import tables, update_tap_schema
 
+archive = templates.complete_archive
 COUNT = 40
 CENTRE = (34.75, 57.13)
 QUERY = "SELECT sid FROM archive.sources"
@@ -49,8 +49,6 @@ def stars(seed: int) -> np.ndarray[Any, Any]:
 @pytest.fixture
 def client(archive: Archive) -> FlaskClient:
     """A client of an archive with one list of sources that everybody sees, and one that only A does."""
-    archive.prepare(TABLES)
-    update_tap_schema(archive, tables(archive.config))
     for slid, level in ((1, 4), (2, 1)):
         with Session(archive, archive.caller("A", "P", level)) as session:
             owner = Instrument(name=f"camera {slid}")

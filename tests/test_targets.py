@@ -157,6 +157,7 @@ def test_two_makers_at_once_make_one(observatory: Archive) -> None:
         assert made() == {"ReadNoise": 1, "BiasFrame": 1, "HotPixelMap": 1}
 
 
+@pytest.mark.usefixtures("recipes_run")
 def test_products_do_not_depend_on_when_they_are_made(session: Session) -> None:
     raw = (RawScienceFrame.chip == "ccd53").order_by("DATE_OBS")[0]
     first = CosmicMap.get(raw=raw)

@@ -18,11 +18,12 @@ from datamodel.config import Config
 from datamodel.errors import BusyError
 from datamodel.places import Places, places_of
 from datamodel.turns import Bounds, Turn, Turns, turns_of
-from processing.classes import TABLES
+from tests import templates
 from vo_server.answers import client_left
 from vo_server.app import create_app
-from vo_server.tap.tap_schema import tables, update_tap_schema
 from vo_server.uws.waiting import Waiters
+
+archive = templates.complete_archive
 
 BOUNDED = Config(queries_per_caller=2, queries_at_once=3, queue_seconds=0)
 TAP = {"LANG": "ADQL", "FORMAT": "csv", "QUERY": "SELECT COUNT(*) AS n FROM tap_schema.schemas"}
@@ -31,8 +32,6 @@ LONG = "SELECT COUNT(*) AS n FROM " + ", ".join(f"tap_schema.columns AS c{n}" fo
 
 @pytest.fixture
 def client(archive: Archive) -> FlaskClient:
-    archive.prepare(TABLES)
-    update_tap_schema(archive, tables(archive.config))
     archive.config = replace(archive.config, queries_per_caller=2, queries_at_once=3, queue_seconds=0)
     return create_app(archive).test_client()
 

@@ -15,10 +15,9 @@ from flask import Flask
 from urllib3.filepost import encode_multipart_formdata
 
 from datamodel.archive import Archive
-from datamodel.config import Config
-from processing.classes import TABLES
+from datamodel.clock import utc_now
+from tests.templates import COMPLETE, Templates
 from vo_server.app import create_app
-from vo_server.tap import tap_schema
 
 Send = Callable[..., tuple[int, bytes]]
 
@@ -33,12 +32,9 @@ TABLE = Table(
 
 
 @pytest.fixture(scope="module")
-def shared(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+def shared(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """An archive without objects, for all tests of a file."""
-    folder = tmp_path_factory.mktemp("uploads") / "archive"
-    archive = Archive(Config(archive=folder, database_url=new_database()))
-    archive.prepare(TABLES)
-    tap_schema.update_tap_schema(archive, tap_schema.tables(archive.config))
+    archive = templates.opened(COMPLETE, tmp_path_factory.mktemp("uploads") / "archive", utc_now)
     yield archive
     archive.close()
 
