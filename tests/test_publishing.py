@@ -30,7 +30,7 @@ from datamodel.session import Session
 from datamodel.state import Restricted
 from processing.classes import TABLES
 from tests.accounts import bearer
-from tests.conftest import FrozenClock
+from tests.templates import FrozenClock
 from vo_server import commands
 from vo_server.app import create_app
 
@@ -537,7 +537,7 @@ def test_a_command_shows_the_plan_and_asks(
     assert (code, "nobody can be asked" in told, "1 MyDB -> 4 World" in told) == (2, True, True)
     assert run("publish", oid, "4", "--shallow", "--yes")[0] == 1
     assert run("publish", oid, "wrold", "--yes")[0] == 2
-    assert run("publish", "nothing", "4", "--yes")[0] == 1
+    assert run("publish", "nothing", "4", "--yes")[0] == 2
     assert levels(mine.archive, made) == [1]
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     for answer, code, level in (("n\n", 2, 1), ("y\n", 0, 4)):
@@ -552,4 +552,4 @@ def test_a_command_shows_the_plan_and_asks(
 
 def test_an_unknown_object_is_not_retracted(run: Callable[..., tuple[int, str, str]]) -> None:
     code, _, told = run("retract", "0193a5e2-0000-7000-8000-000000000000", "x")
-    assert (code, "there is no DBObject" in told) == (1, True)
+    assert (code, "there is no DBObject" in told) == (2, True)

@@ -26,7 +26,7 @@ from vo_server import cli
 from vo_server.app import create_app
 from vo_server.qc.webhooks import Sender, receivers, tell_all
 
-archive = templates.complete_archive
+complete_archive = templates.complete_archive
 
 
 class Receiver:
@@ -74,10 +74,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def whole(whole: Archive) -> Archive:
+def archive(complete_archive: Archive) -> Archive:
     """An archive with all its tables and nothing in it, whose project has a manager."""
-    projects.set_member(whole, "P", "A", is_manager=True)
-    return whole
+    projects.set_member(complete_archive, "P", "A", is_manager=True)
+    return complete_archive
 
 
 def _bias(archive: Archive, *, flags: int = 0, privileges: int = 4) -> Any:

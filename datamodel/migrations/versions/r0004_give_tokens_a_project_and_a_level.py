@@ -6,8 +6,8 @@ Those that are there have neither: they work in all projects of their account, f
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 
 def upgrade() -> None:
