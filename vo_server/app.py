@@ -22,6 +22,7 @@ from vo_server.tap.examples import examples
 from vo_server.tap.query import first_rows
 from vo_server.tap.views import blueprint as tap
 from vo_server.uws.service import Craft
+from vo_server.web.judging import blueprint as judging
 from vo_server.web.login import blueprint as login
 from vo_server.web.publishing import blueprint as publishing
 from vo_server.web.query_page import blueprint as query
@@ -38,7 +39,7 @@ JOBS: dict[str, Craft] = {tap_jobs.NAME: tap_jobs.CRAFT}
 SERVICES = (tap, sia, datalink)
 """The protocols that want errors as VOTables, even of URLs that are nobody's."""
 
-BLUEPRINTS = (web, login, query, publishing, *SERVICES, data, qc)
+BLUEPRINTS = (web, login, query, publishing, judging, *SERVICES, data, qc)
 
 MAX_BODY_BYTES = 4 << 20
 """A request may be so long; a query is at most a million characters, which may be percent-encoded."""

@@ -33,7 +33,7 @@ READY = 2
 @blueprint.get("/object/<object_id>/publish")
 def plan(object_id: str) -> str:
     """What publishing would do, what is in the way, and the button."""
-    with _object(object_id) as (opened, found):
+    with stored(object_id) as (opened, found):
         asked = _asked()
         return _page(opened, found, found.publish_plan(**asked))
 
@@ -41,17 +41,17 @@ def plan(object_id: str) -> str:
 @blueprint.post("/object/<object_id>/publish")
 def publish(object_id: str) -> Response:
     """Carry out the plan that was shown; another one by now is refused."""
-    with _object(object_id) as (_, found):
+    with stored(object_id) as (_, found):
         found.publish(**_asked(), agreed=dali.read(flask.request).one("PLAN") or "")
-    return _back(object_id)
+    return back(object_id)
 
 
 @blueprint.post("/object/<object_id>/retract")
 def retract(object_id: str) -> Response:
     """Judge an object bad for ever, with a reason for those who have used it."""
-    with _object(object_id) as (_, found):
+    with stored(object_id) as (_, found):
         found.retract(dali.read(flask.request).one("REASON") or "")
-    return _back(object_id)
+    return back(object_id)
 
 
 @blueprint.get("/project/<name>")
@@ -72,7 +72,7 @@ def project(name: str) -> str:
 
 
 @contextmanager
-def _object(object_id: str) -> Iterator[tuple[Archive, Any]]:
+def stored(object_id: str) -> Iterator[tuple[Archive, Any]]:
     """The object, within a session of who asks; who is not logged in is told so where the object is seen."""
     opened, caller = archive(), dali.caller_of(flask.request)
     with Session(opened, caller) as session:
@@ -103,16 +103,17 @@ def _page(opened: Archive, found: Any, shown: PublishPlan) -> str:
     )
 
 
-def _back(object_id: str) -> Response:
+def back(object_id: str) -> Response:
+    """To the page of the object, when something was done with it."""
     return Response(status=303, headers={"Location": here(f"/object/{object_id}")})
 
 
 @blueprint.app_template_global()
 def publishing_of(product: Any) -> dict[str, Any]:
-    """What who asks may do with an object: the levels it may be given, and whether it may be retracted."""
+    """What who asks may do with an object: the levels it may be given, and whether it may be judged."""
     caller = dali.caller_of(flask.request)
     owned = Owned(product._creator, product._project, product._privileges)
-    return {"levels": levels_for(caller, product), "retract": rights.may(caller, rights.CHANGE, owned)}
+    return {"levels": levels_for(caller, product), "change": rights.may(caller, rights.CHANGE, owned)}
 
 
 def levels_for(caller: Caller, product: Any) -> list[int]:
@@ -123,7 +124,8 @@ def levels_for(caller: Caller, product: Any) -> list[int]:
 
 
 @blueprint.after_request
-def _secure(response: Response) -> Response:
+def secured(response: Response) -> Response:
+    """Nothing of it is kept, and it brings in nothing of others."""
     response.headers.update(SECURITY)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, render_template
 from datamodel.archive import Archive
 from datamodel.dataobject import DataObject
 from datamodel.errors import NotFoundError
-from datamodel.frames import BaseFrame
-from datamodel.objects import DBObject
+from datamodel.frames import BaseFrame, RawFrame
+from datamodel.objects import JUDGEMENTS, DBObject
 from datamodel.places import places_of
 from datamodel.session import Session
 from processing.fits_reading import read_image
@@ -104,6 +104,8 @@ def _page(opened: Archive, facts: Facts) -> str:
         has_file=isinstance(product, DataObject) and bool(product.filename),
         has_figure=isinstance(product, ProcessTarget),
         has_image=isinstance(product, BaseFrame) and bool(product.filename),
+        is_judged=isinstance(product, RawFrame | ProcessTarget),
+        judgements=JUDGEMENTS,
         said=said,
         text=text,
     )
