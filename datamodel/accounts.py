@@ -79,7 +79,15 @@ login_failure = sa.Table(
 )
 """How often a log-in failed: of an account, and from an address; both stand here as digests."""
 
-TABLES = [account, project, membership, token, login_failure]
+database_role = sa.Table(
+    "database_role",
+    metadata,
+    sa.Column("role", sa.String(63), primary_key=True),
+    sa.Column("account", sa.ForeignKey("account.name"), nullable=False),
+)
+"""Under which roles people connect to the database themselves; see `datamodel.row_security`."""
+
+TABLES = [account, project, membership, token, login_failure, database_role]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import accounts, crash, custody, extensions, revisions
+from datamodel import accounts, crash, custody, extensions, revisions, row_security
 from datamodel.accounts import account as account
 from datamodel.accounts import membership as membership
 from datamodel.accounts import project as project
@@ -76,6 +76,8 @@ class Archive:
     def prepare(self, tables: list[sa.Table] | None = None) -> None:
         """Create what is missing: tables and columns of every known class, `tables`, and the functions of queries.
 
+        Who may only read the database finds what there is.
+
         Raises
         ------
         UsageError
@@ -85,7 +87,11 @@ class Archive:
         self.forget_tables()
         with self.database.write() as connection:
             custody.require(connection, self.config.archive)
-            self.create_tables(connection, tables)
+            if self.database.only_reads:
+                revisions.require_newest(revisions.revision_of(connection) or "", self.config.archive)
+                self._prepared |= {table_of(cls) for cls in all_classes()}
+            else:
+                self.create_tables(connection, tables)
 
     def create_tables(self, connection: sa.Connection, tables: list[sa.Table] | None = None) -> None:
         """Do the same as `prepare` within a transaction under way."""
@@ -96,6 +102,7 @@ class Archive:
         self.database.create_missing(connection, [*_TABLES, *(tables or [])])
         install(connection, (*FUNCTIONS, *extensions.functions(self.config.udfs)))
         changes = adapt(connection, all_classes())
+        row_security.follow(connection, self.database)
         if found is None:
             revisions.begin(connection)
             changes = [Change(BEGUN, told=revisions.newest())]

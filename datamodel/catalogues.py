@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel import row_security
 from datamodel.archive import Archive
 from datamodel.clock import new_object_id
 from datamodel.columns import Column, PointIndex, RegionIndex, Table
@@ -214,6 +215,7 @@ def register(
     if not insert_absent(connection, entry, _row(made)):
         raise UsageError(f"there is a catalogue '{made.name}' already, expected another name or 'replace'")
     _count(connection)
+    row_security.follow(connection, archive.database)
     return made
 
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from datamodel.batches import record_batch as record_batch
 from datamodel.columns import Column, Rows
-from datamodel.dialect import facts_of, is_full
-from datamodel.errors import BusyError
+from datamodel.dialect import facts_of, is_forbidden, is_full
+from datamodel.errors import BusyError, ForbiddenError
 from datamodel.postgresql_source import PostgresqlSource
 from datamodel.postgresql_wire import SilenceError
 from datamodel.scanning import Readers, can_scan
@@ -43,6 +43,7 @@ class Database:
             self.engine, "connect", lambda connection, record: self.facts.prepare(connection, record.info)
         )
         sa.event.listen(self.engine, "do_execute", _only_compiled)
+        sa.event.listen(self.engine, "handle_error", _refused)
         if self.facts.breaks:
             sa.event.listen(self.engine, "checkin", _used)
             sa.event.listen(self.engine, "checkout", partial(_alive, self.engine.dialect))
@@ -55,6 +56,14 @@ class Database:
             with self.read() as connection:
                 found = list(connection.exec_driver_sql(self.facts.extensions).scalars())
         return speech_of(self.engine.dialect.name, found)
+
+    @cached_property
+    def only_reads(self) -> bool:
+        """Whether one is connected as somebody who may only read; see `datamodel.row_security`."""
+        if self.facts.only_reads is None:
+            return False
+        with self.read() as connection:
+            return bool(connection.exec_driver_sql(self.facts.only_reads).scalar())
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -246,6 +255,20 @@ def _options(url: str, options: dict[str, Any]) -> dict[str, Any]:
     """What the engine is made with; what the URL says of connecting stands."""
     said = sa.make_url(url).query
     return options | {"connect_args": {k: v for k, v in options["connect_args"].items() if k not in said}}
+
+
+def _refused(context: sa.engine.ExceptionContext) -> None:
+    """Say in words what a role of the database may not do.
+
+    Raises
+    ------
+    ForbiddenError
+        It may not.
+    """
+    failure = context.original_exception
+    if is_forbidden(failure):
+        told = str(failure).partition("\n")[0]
+        raise ForbiddenError(f"the role that is connected to the database may not do that: {told}")
 
 
 def _used(_connection: Any, record: Any) -> None:

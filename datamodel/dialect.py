@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -45,6 +46,10 @@ class Facts:
         Statement after which, and outside of a transaction, tables that others refer to can be made anew.
     dangling
         Gives the rows that refer to none, where `free_tables` let them.
+    secures_rows
+        Whether it can keep rows of a table from those who connect to it.
+    only_reads
+        Asks whether one is connected as somebody who may only read; None where there is nobody of that kind.
     """
 
     engine_options: dict[str, Any]
@@ -60,6 +65,8 @@ class Facts:
     breaks: bool = False
     free_tables: str | None = None
     dangling: str | None = None
+    secures_rows: bool = False
+    only_reads: str | None = None
 
 
 LONGEST_BYTES = 1 << 24
@@ -131,6 +138,8 @@ FACTS: dict[str, Facts] = {
         postgresql.insert,
         "SELECT extname FROM pg_extension WHERE extnamespace::regnamespace::text = ANY (current_schemas(false))",
         True,
+        secures_rows=True,
+        only_reads="SELECT coalesce(NOT has_table_privilege(to_regclass('event'), 'INSERT'), false)",
     ),
 }
 
@@ -167,6 +176,11 @@ def was_interrupted(failure: BaseException) -> bool:
     if isinstance(failure, sqlite3.OperationalError):
         return str(failure) == "interrupted"
     return isinstance(failure, psycopg2.extensions.QueryCanceledError)
+
+
+def is_forbidden(failure: BaseException | None) -> bool:
+    """Whether the role that one is connected as may not do that."""
+    return isinstance(failure, psycopg2.errors.InsufficientPrivilege)
 
 
 def is_full(failure: sa.exc.SQLAlchemyError) -> bool:

@@ -9,6 +9,7 @@ from datamodel import catalogue_workshop
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import SERVICE_ACCOUNT, Caller
+from datamodel.row_security import reader
 from datamodel.session import Session
 from processing.classes import TABLES
 from processing.upkeep import catch_up
@@ -28,6 +29,8 @@ def open_archive(config: Config) -> Archive:
     try:
         archive.listeners.append(catch_up)
         archive.prepare(TABLES)
+        if archive.database.only_reads:
+            return archive
         archive.store.sweep(A_DAY_S)
         catalogue_workshop.sweep(archive)
         archive.add_account(SERVICE_ACCOUNT)
@@ -40,9 +43,13 @@ def open_archive(config: Config) -> Archive:
 def operator(archive: Archive) -> Caller:
     """The account that runs this program, in the configured project and at the configured level.
 
-    It manages all its projects: who can write the files and the database may do what can be done.
+    It manages all its projects: who can write the files and the database may do what can be done. Who may only read
+    the database is whom their role there stands for.
     """
     config = archive.config
+    if archive.database.only_reads:
+        with archive.database.read() as connection:
+            return reader(connection, config.project, config.level)
     name = getpass.getuser()
     archive.add_account(name, config.project)
     found = archive.caller(name, config.project, config.level)

@@ -37,10 +37,11 @@ from processing.standing_judge import WALKS, loaded
 def kept(session: Session, product: Any) -> list[Reason] | None:
     """What the index says of a product; None where it is not up to date, or the caller may see it otherwise.
 
-    Who looks back, chooses by a policy of their own, sees what the world does not, or has favourites or defaults,
-    has plans of their own. Bytes that are gone are not in the index.
+    Who only reads the database itself, looks back, chooses by a policy of their own, sees what the world does not, or
+    has favourites or defaults, has plans of their own. Bytes that are gone are not in the index.
     """
-    if session.is_writing or not _looks_as_the_world(session.caller):
+    alone = session.is_writing or session.archive.database.only_reads
+    if alone or not _looks_as_the_world(session.caller):
         return None
     now = look(session)
     if now.mine or now.pinned or not is_true(session, now):

@@ -11,8 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import html5lib
 import pytest
 import sqlalchemy as sa
+from bs4 import BeautifulSoup
 
 from datamodel import crash, projects, tokens
 from datamodel.archive import Archive
@@ -29,10 +31,13 @@ from datamodel.publishing import level_of
 from datamodel.session import Session
 from datamodel.state import Restricted
 from processing.classes import TABLES
-from tests.accounts import bearer
-from tests.templates import FrozenClock
+from tests import accounts as of_tests
+from tests.accounts import PASSWORD, bearer, with_password
+from tests.conftest import FrozenClock
 from vo_server import commands
 from vo_server.app import create_app
+
+cheap = of_tests.cheap
 
 
 class PublishPart(DBObject):
@@ -462,6 +467,8 @@ def test_the_page_shows_the_plan_and_a_click_carries_out_that_very_plan(
     assert (done.status_code, done.headers["Location"]) == (303, url)
     assert levels(mine.archive, *all_of(made)) == [4] * 7
     refused = client.get(f"{url}/publish?level=5", headers=bearer(secrets["B"]))
+    for text in (shown.text, refused.text, client.get(url, headers=header).text):
+        html5lib.HTMLParser(strict=True).parse(text)
     assert (refused.status_code, "Carry it out" in refused.text) == (200, False)
     assert "the managers of project" in refused.text
     for who in ({}, bearer(secrets["B"]), bearer(secrets["C"])):
@@ -471,6 +478,29 @@ def test_the_page_shows_the_plan_and_a_click_carries_out_that_very_plan(
     assert client.post(f"{url}/publish", data={"level": "6"}, headers=header).status_code == 400
     assert client.post(f"{url}/retract", data={"reason": "oh"}, headers=header).status_code == 303
     assert "Retract" not in client.get(url, headers=header).text
+
+
+def test_a_forged_form_publishes_and_retracts_nothing(mine: Session, shared: Archive) -> None:
+    with_password(shared, "A")
+    browser = create_app(shared).test_client()
+    entry = BeautifulSoup(browser.get("/login").text, "html.parser").find(attrs={"name": "csrf_token"})
+    sent = {"csrf_token": entry["value"], "username": "A", "password": PASSWORD}
+    assert browser.post("/login", data=sent).status_code == 303
+    made = chain(level=2)
+    url = f"/object/{made.object_id}"
+    for path, given in ((f"{url}/publish", {"level": "4"}), (f"{url}/retract", {"reason": "forged"})):
+        for more in ({}, {"csrf_token": "forged"}):
+            assert browser.post(path, data=given | more).status_code == 403
+    assert (levels(mine.archive, made), made.retracted) == ([2], None)
+    for shown, button in ((f"{url}/publish?level=4", "Carry it out"), (url, "Retract")):
+        page = BeautifulSoup(browser.get(shown).text, "html.parser")
+        form = next(each for each in page.find_all("form") if each.button.text == button)
+        given = {each["name"]: each["value"] for each in form.find_all("input") if each.get("value")}
+        done = browser.post(
+            form["action"], data=given | {"reason": "by a person"} if button == "Retract" else given
+        )
+        assert done.status_code == 303
+    assert (levels(mine.archive, made), made.retracted.reason) == ([4], "by a person")
 
 
 def test_hidden_things_are_published_by_nobody_and_look_as_if_absent(
@@ -500,6 +530,7 @@ def test_managers_see_what_is_ready_in_their_project(
     made.commit()
     made.judge(2)
     page = client.get("/project/P", headers=bearer(secrets["A"]))
+    html5lib.HTMLParser(strict=True).parse(page.text)
     assert (page.status_code, f"/object/{made.object_id}/publish?level=4" in page.text) == (200, True)
     for name, who in (("P", {}), ("P", bearer(secrets["B"])), ("P", bearer(secrets["C"])), ("none", {})):
         refused = client.get(f"/project/{name}", headers=who)

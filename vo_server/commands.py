@@ -24,6 +24,7 @@ from processing.opening import open_archive, session_of
 from processing.progress import shown_by
 from processing.upkeep import catch_up
 from vo_server import (
+    database_command,
     keeping,
     processing_commands,
     project_command,
@@ -87,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     keeping.add_commands(commands, shared)
     user_command.add_commands(commands, shared)
     project_command.add_commands(commands, shared)
+    database_command.add_commands(commands, shared)
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
     _add_json(ingesting)

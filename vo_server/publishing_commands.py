@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from functools import partial
 from typing import Any
 
 from datamodel.config import Config
@@ -10,22 +11,15 @@ from datamodel.errors import ForbiddenError, UsageError
 from datamodel.objects import DBObject
 from datamodel.publishing import REDACTED, WHOLE, level_of, said
 from processing.opening import session_of
+from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add both commands to those of the program."""
-
-    def add(name: str, run: Any, doc: str) -> argparse.ArgumentParser:
-        command: argparse.ArgumentParser = commands.add_parser(
-            name, parents=[shared], help=doc, description=doc
-        )
-        command.set_defaults(run=run)
-        command.add_argument("object_id", metavar="OBJECT_ID", help="the object")
-        command.add_argument("--json", action="store_true", help="print JSON for scripts")
-        return command
-
+    add = partial(add_verb, commands, shared)
     publishing = add("publish", _publish, "Have more people see an object, and what it was made from.")
+    publishing.add_argument("object_id", metavar="OBJECT_ID", help="the object")
     publishing.add_argument(
         "level",
         metavar="LEVEL",
@@ -36,6 +30,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     publishing.add_argument("--dry-run", action="store_true", help="show the plan only")
     publishing.add_argument("--yes", action="store_true", help="do it without asking")
     retracting = add("retract", _retract, "Judge an object bad for ever, and give its file to nobody.")
+    retracting.add_argument("object_id", metavar="OBJECT_ID", help="the object")
     retracting.add_argument("reason", metavar="REASON", help="why, for those who have used it")
 
 

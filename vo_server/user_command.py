@@ -82,7 +82,7 @@ def _add_password(verb: argparse.ArgumentParser) -> Any:
 def _add(config: Config, parsed: argparse.Namespace) -> int:
     with opened(config) as archive:
         account_changes.checked_name(parsed.name, "user")  # before anybody types a password
-        password = None if parsed.without_password else _password(parsed)
+        password = None if parsed.without_password else read_password(parsed)
         account_changes.add(archive, parsed.name, parsed.full_name, password)
     how = "uses tokens" if password is None else "can log in"
     _tell(parsed, {"added": parsed.name}, f"{parsed.name} has an account and {how}")
@@ -93,7 +93,7 @@ def _passwd(config: Config, parsed: argparse.Namespace) -> int:
     with opened(config) as archive:
         with archive.database.read() as connection:
             accounts.named(connection, parsed.name)
-        left = account_changes.set_password(archive, parsed.name, _password(parsed))
+        left = account_changes.set_password(archive, parsed.name, read_password(parsed))
     note = (
         f"; {left} of its tokens stay valid: see 'vo-server user token {parsed.name} --list'" if left else ""
     )
@@ -172,7 +172,14 @@ def _list(config: Config, parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _password(parsed: argparse.Namespace) -> str:
+def read_password(parsed: argparse.Namespace) -> str:
+    """The password of ``parsed.name``: asked for twice, or the first line of standard input.
+
+    Raises
+    ------
+    UsageError
+        Nobody can be asked, or what was typed differs.
+    """
     if parsed.password_stdin:
         line = sys.stdin.readline()
         if not line:
