@@ -34,7 +34,7 @@ from processing.bias_frame import BiasFrame
 from processing.execute import Execution
 from processing.ingest import ingest
 from processing.plan import Planner
-from processing.standing import differences
+from processing.standing_check import differences
 from tests.accounts import bearer
 from tests.catalogues import positions
 from tests.sent import sent_to

@@ -33,7 +33,7 @@ from datamodel.state import Restricted
 from processing.classes import TABLES
 from tests import accounts as of_tests
 from tests.accounts import PASSWORD, bearer, with_password
-from tests.conftest import FrozenClock
+from tests.templates import FrozenClock
 from vo_server import commands
 from vo_server.app import create_app
 
