@@ -27,7 +27,7 @@ DONE = crash.declare("publish.done", "all levels are committed, the caller does 
 WHOLE, REDACTED = "whole", "redacted"
 LINEAGES = {
     WHOLE: "all that it was made from is seen by those who see it, or it is refused",
-    REDACTED: "what cannot go along stays hidden: of it one sees that it was used, and its class",
+    REDACTED: "what it was made from and cannot go along stays hidden: one sees that it was used, and its class",
 }
 
 SHOWN = 20
@@ -293,7 +293,7 @@ class _Walk:
             parts = self._new(links(self.connection, shown, roles=False), known)
             made_from = self._new(links(self.connection, shown, roles=True), known)
             shown = [each for each in parts if self._take(each)]
-            shown += [each for each in made_from if self._take(each, stays=not self.deep)]
+            shown += [each for each in made_from if self._take(each, is_used=True)]
 
     def _new(self, ids: Iterable[str], known: set[str]) -> list[Thing]:
         fresh = [each for each in ids if each not in known]
@@ -301,15 +301,18 @@ class _Walk:
         found = things(self.connection, fresh)
         return [found[each] for each in fresh if each in found]
 
-    def _take(self, each: Thing, *, stays: bool = False) -> bool:
-        """Whether those who will see the root see this object too; where need be it is raised for them."""
+    def _take(self, each: Thing, *, is_used: bool = False) -> bool:
+        """Whether those who will see the root see this object too; where need be it is raised for them.
+
+        Only what others were made from can stay hidden: without what describes it, nobody can use an object.
+        """
         if self._is_seen(each.owned):
             return True
-        why = self._why_not(each, stays)
+        why = self._why_not(each, is_used and not self.deep)
         if not why:
             self._step(each)
             return True
-        if self.lineage == REDACTED and each is not self.root:
+        if self.lineage == REDACTED and is_used:
             self.hidden.append(Left(each.object_id, each.class_name, why))
         else:
             self._refuse(each, why)

@@ -1,5 +1,6 @@
 """Is an object published with all that it shows, or not at all; and is what was retracted given to nobody?"""
 
+import io
 import json
 import os
 import random
@@ -24,8 +25,10 @@ from datamodel.config import Config
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.dataobject import DataObject
 from datamodel.errors import ForbiddenError, UsageError
+from datamodel.frames import RawBiasFrame
 from datamodel.history import event
 from datamodel.objects import DBObject
+from datamodel.observatory import Chip, Instrument
 from datamodel.persistent import persistent
 from datamodel.publishing import level_of
 from datamodel.session import Session
@@ -190,6 +193,19 @@ def test_what_cannot_be_seen_is_in_the_way_and_nothing_more_is_told_of_it(shared
         assert levels(shared, made, secret) == [1, 1]
         made.publish(2, lineage="redacted")
         assert levels(shared, made, secret) == [2, 1]
+
+
+def test_what_describes_an_object_goes_along_or_nothing_does(shared: Archive) -> None:
+    """Without chip and instrument nobody can use a frame, nor can the listing of ObsCore."""
+    with Session(shared, shared.caller("Z", "ALL")):
+        part = PublishPart(name="low", _project="Q", _privileges=1)
+        used = PublishMade(name="used", part=part, _project="P", _privileges=1)
+        made = PublishMade(name="made", one=used, _project="P", _privileges=1)
+        made.commit()
+        for each, deep, others in ((used, True, 0), (used, False, 0), (made, True, 0), (made, False, 1)):
+            plan = each.publish_plan(4, deep=deep, lineage="redacted")
+            assert (len(plan.hidden), plan.is_allowed) == (others, each is made and not deep)
+            assert [left.object_id for left in plan.refused] == [part.object_id] * (1 - others)
 
 
 def test_projects_that_do_not_let_their_objects_so_far_are_in_the_way(shared: Archive) -> None:
@@ -443,6 +459,15 @@ def test_what_was_retracted_is_gone_for_those_who_see_it_and_absent_for_others(
     page = client.get(f"/object/{gone.object_id}")
     assert (page.status_code, "it was never observed" in page.text) == (200, True)
     assert "Download the file" not in page.text
+    camera = Instrument(name="CAM", _privileges=4)
+    frame = RawBiasFrame(
+        instrument=camera, chip=Chip(name="c", instrument=camera, _privileges=4), _privileges=4
+    )
+    frame.DATE_OBS = datetime(2026, 1, 1)
+    frame.commit()
+    frame.retract("nor its pixels")
+    for picture in ("thumbnail.png", "preview.png", "inspect.png"):
+        assert client.get(f"/object/{frame.object_id}/{picture}").status_code == 410
     did = f"ivo://example.org/archive?object/{gone.object_id}"
     links = client.get("/datalink/links", query_string={"ID": did})
     assert (links.status_code, "NotFoundFault: it was retracted on" in links.text) == (200, True)
@@ -557,6 +582,14 @@ def run(
     return typed
 
 
+class Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        """They do."""
+        return True
+
+
 def test_a_command_shows_the_plan_and_asks(
     mine: Session, run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -564,15 +597,15 @@ def test_a_command_shows_the_plan_and_asks(
     made = chain()
     oid = made.object_id
     assert "4  PublishMade  1 MyDB -> 4 World" in run("publish", oid, "world", "--dry-run")[1]
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     code, _, told = run("publish", oid, "4")
     assert (code, "nobody can be asked" in told, "1 MyDB -> 4 World" in told) == (2, True, True)
     assert run("publish", oid, "4", "--shallow", "--yes")[0] == 1
     assert run("publish", oid, "wrold", "--yes")[0] == 2
     assert run("publish", "nothing", "4", "--yes")[0] == 2
     assert levels(mine.archive, made) == [1]
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     for answer, code, level in (("n\n", 2, 1), ("y\n", 0, 4)):
-        monkeypatch.setattr("sys.stdin.readline", lambda answer=answer: answer, raising=False)
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
         assert (run("publish", oid, "4")[0], levels(mine.archive, made)) == (code, [level])
     code, out, _ = run("publish", oid, "5", "--yes", "--json")
     assert (code, len(json.loads(out)["steps"])) == (0, 8)

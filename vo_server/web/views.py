@@ -18,6 +18,7 @@ from processing.target import ProcessTarget
 from registry.identifiers import object_did, target_did
 from vo_server import caching, errors
 from vo_server.dali import caller_of
+from vo_server.delivery import require_given
 from vo_server.errors import Told
 from vo_server.site import archive, base_url
 from vo_server.web import thumbnails
@@ -102,8 +103,8 @@ def _page(opened: Archive, facts: Facts) -> str:
         did=did,
         has_links=isinstance(product, DataObject),
         has_file=isinstance(product, DataObject) and bool(product.filename),
-        has_figure=isinstance(product, ProcessTarget),
-        has_image=isinstance(product, BaseFrame) and bool(product.filename),
+        has_figure=isinstance(product, ProcessTarget) and not facts.retracted,
+        has_image=isinstance(product, BaseFrame) and bool(product.filename) and not facts.retracted,
         is_judged=isinstance(product, RawFrame | ProcessTarget),
         judgements=JUDGEMENTS,
         said=said,
@@ -118,6 +119,7 @@ def picture(object_id: str, size: str) -> Response:
     caller = caller_of(flask.request)
     with Session(opened, caller) as session:
         frame = load(session, BaseFrame, object_id)
+        require_given(frame)
         if not frame.filename:
             raise NotFoundError(f"the {type(frame).__name__} {object_id} has no pixels")
         path, digest = frame.path(), frame.file_sha256
@@ -139,6 +141,7 @@ def inspection(object_id: str) -> Response:
     opened = archive()
     with Session(opened, caller_of(flask.request)) as session:
         product = load(session, DBObject, object_id)
+        require_given(product)
         if not isinstance(product, ProcessTarget):
             raise NotFoundError(
                 f"the {type(product).__name__} {object_id} was not made here: there is no figure of it"
