@@ -87,7 +87,15 @@ database_role = sa.Table(
 )
 """Under which roles people connect to the database themselves; see `datamodel.row_security`."""
 
-TABLES = [account, project, membership, token, login_failure, database_role]
+account_quota = sa.Table(
+    "account_quota",
+    metadata,
+    sa.Column("account", sa.String(MOST_CHARACTERS), primary_key=True),
+    sa.Column("bytes", sa.BigInteger, nullable=False),
+)
+"""Accounts whose tables of their own may have another size than the setting ``mydb_quota`` says."""
+
+TABLES = [account, project, membership, token, login_failure, database_role, account_quota]
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,17 @@ _LAST = np.iinfo(np.int64).max
 """Stands for no pixel while rows are sorted, so that those without a place in the sky come last."""
 
 
+Weigh = Callable[[int], object]
+"""Called with the bytes of the rows so far; raises where they are too many."""
+
+
 def make(
-    archive: Archive, draft: Entry, batches: Iterable[pa.RecordBatch], folder: Path, progress: Progress
+    archive: Archive,
+    draft: Entry,
+    batches: Iterable[pa.RecordBatch],
+    folder: Path,
+    progress: Progress,
+    weigh: Weigh = lambda size: None,
 ) -> Entry:
     """Make the table of a catalogue and fill it; nobody knows of it yet.
 
@@ -47,18 +56,20 @@ def make(
         For what does not fit into memory.
     progress
         Is told now and then.
+    weigh
+        See `Weigh`.
 
     Returns
     -------
     Entry
-        The draft, with the number of rows, their statistics and their coverage.
+        The draft, with the number of rows, their bytes, their statistics and their coverage.
 
     Raises
     ------
     UsageError
         A value is none that the database can hold.
     """
-    seen = _Seen(draft, folder)
+    seen = _Seen(draft, folder, weigh)
     rows = seen.noted(batches)
     if draft.point:
         rows = _told(_ordered(rows, draft, folder), seen, progress)
@@ -84,7 +95,7 @@ def make(
 class _Seen:
     """What is noted of the rows while they go by."""
 
-    def __init__(self, draft: Entry, folder: Path) -> None:
+    def __init__(self, draft: Entry, folder: Path, weigh: Weigh) -> None:
         self.regions = Regions(folder) if draft.region else None
         self._region = draft.region
         self._columns = draft.columns
@@ -93,6 +104,8 @@ class _Seen:
         self._statistics = {column.name: ColumnStatistics() for column in draft.columns}
         self._coverage = Coverage()
         self._placed = 0
+        self._weigh = weigh
+        self._bytes = 0
         self.rows = 0
 
     def noted(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -105,6 +118,8 @@ class _Seen:
                 self._statistics[column.name].add(array, ordered=column.datatype.kind not in KINDS)
             self.rows += batch.num_rows
             made = pa.RecordBatch.from_arrays(stored, names=self._names)
+            self._bytes += made.nbytes
+            self._weigh(self._bytes)
             if self.regions is not None:
                 made = made.append_column(ROW, self.regions.keys(made.column(self._region)))
             yield made
@@ -112,6 +127,7 @@ class _Seen:
     def found(self) -> dict[str, Any]:
         """The fields of `Entry` that the rows decide."""
         return {
+            "bytes": self._bytes,
             "placed": self._placed,
             "outlined": self.regions.indexed if self.regions else 0,
             "statistics": {name: asdict(each) for name, each in self._statistics.items()},

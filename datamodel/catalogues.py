@@ -21,10 +21,10 @@ from datamodel import row_security
 from datamodel.archive import Archive
 from datamodel.clock import new_object_id
 from datamodel.columns import Column, PointIndex, RegionIndex, Table
-from datamodel.context import ANONYMOUS, WORLD, Caller, may_see
+from datamodel.context import ANONYMOUS, MYDB, WORLD, Caller, may_see
 from datamodel.datatypes import Timestamp
 from datamodel.dialect import insert_absent
-from datamodel.errors import NotFoundError, UsageError, nearest
+from datamodel.errors import NotFoundError, TakenError, nearest
 from datamodel.regions import region_tables
 from datamodel.schema import metadata
 
@@ -104,6 +104,8 @@ class Entry:
         Who may see it: see `datamodel.context.visible`.
     made
         When it was added or replaced last, naive UTC.
+    bytes
+        What the values of its rows take in columns of Arrow: the same on every database.
     """
 
     schema: str
@@ -124,6 +126,7 @@ class Entry:
     project: str = ""
     privileges: int = WORLD
     made: datetime = datetime(1, 1, 1)
+    bytes: int = 0
     id: str = field(default_factory=new_object_id)
 
     @property
@@ -204,7 +207,7 @@ def register(
 
     Raises
     ------
-    UsageError
+    TakenError
         There is one of that name already, and `replaces` is false.
     NotFoundError
         There is none, and `replaces` is true.
@@ -213,7 +216,32 @@ def register(
     if replaces:
         _retire(connection, archive, made.name)
     if not insert_absent(connection, entry, _row(made)):
-        raise UsageError(f"there is a catalogue '{made.name}' already, expected another name or 'replace'")
+        raise TakenError(f"there is a catalogue '{made.name}' already, expected another name or 'replace'")
+    _count(connection)
+    return made
+
+
+def change(connection: sa.Connection, archive: Archive, catalogue: Entry) -> Entry:
+    """Have other things known of a catalogue than were, but for its rows, in a transaction; `announce` it after that.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction.
+    archive
+        Its clock says when.
+    catalogue
+        With what is known from now on; its rows, and so its identifier, are those that it had.
+
+    Raises
+    ------
+    NotFoundError
+        It was dropped, or has other rows.
+    """
+    made = replace(catalogue, made=archive.clock())
+    here = sa.update(entry).where(entry.c.id == made.id)
+    if not connection.execute(here.values(**_row(made))).rowcount:
+        raise NotFoundError(f"there is no catalogue '{made.name}' any more, or it has other rows")
     _count(connection)
     row_security.follow(connection, archive.database)
     return made
@@ -302,15 +330,30 @@ class Known:
     entries: tuple[Entry, ...]
 
     @cached_property
-    def public(self) -> bool:
-        """Whether nothing is hidden from strangers."""
-        return all(each.seen_by(ANONYMOUS) for each in self.entries)
+    def public(self) -> tuple[Entry, ...]:
+        """Those that strangers may know of."""
+        return tuple(each for each in self.entries if each.seen_by(ANONYMOUS))
+
+    @cached_property
+    def _shared(self) -> tuple[Entry, ...]:
+        """Those that somebody besides the creator may know of."""
+        return tuple(each for each in self.entries if each.privileges > MYDB)
+
+    @cached_property
+    def _own(self) -> dict[str, list[Entry]]:
+        """The others, by creator: of the many that all users have, a query looks at those of one."""
+        found: dict[str, list[Entry]] = {}
+        for each in self.entries:
+            if each.privileges <= MYDB:
+                found.setdefault(each.creator, []).append(each)
+        return found
 
     def seen_by(self, caller: Caller) -> tuple[Entry, ...]:
         """Those that a caller may know of."""
-        if self.public and caller.level <= ANONYMOUS.level:
-            return self.entries
-        return tuple(each for each in self.entries if each.seen_by(caller))
+        if caller.level <= ANONYMOUS.level and (caller.user is None or self.public == self.entries):
+            return self.public
+        own = self._own.get(caller.user, []) if caller.user is not None else []
+        return tuple(each for each in (*self._shared, *own) if each.seen_by(caller))
 
 
 class Catalogues:

@@ -99,6 +99,10 @@ class Config:
         "",
         "networks such as 10.1.0.0/16, comma-separated, whose addresses these hosts may have, besides public ones",
     )
+    mydb_quota: int = setting(
+        1 << 30,
+        "bytes that the tables of one account may have together; `vo-server user quota` gives some more",
+    )
     udfs: str = setting(
         "", "Python files, comma-separated, that declare further functions for queries: see the page on them"
     )

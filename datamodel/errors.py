@@ -16,6 +16,14 @@ class UsageError(ArchiveError):
     """The caller asked for something that has no meaning; the message says what was expected."""
 
 
+class TakenError(UsageError):
+    """What is to be made has a name that something else has."""
+
+
+class TooLargeError(UsageError):
+    """What is sent, or what is kept with it, is more than may be; the message says how much that is."""
+
+
 class OutOfRangeError(UsageError):
     """The numbers of a statement left the range of their type on the way."""
 

@@ -309,13 +309,14 @@ def version_for(archive: Archive, caller: Caller) -> tuple[str, datetime | None]
 
     What is hidden from the caller changes neither. The time is None for who may see more than strangers.
     """
-    ids = sa.select(entry.c.id).where(visible(entry, caller)).order_by(entry.c.id)
+    told_of = sa.select(entry.c.id, entry.c.privileges, entry.c.made).where(visible(entry, caller))
     written = sa.select(sa.func.max(_written.c.at)).scalar_subquery()
     with archive.database.read() as connection:
         found = connection.execute(sa.select(_state.c.digest, written)).first()
         if found is None:
             return "", None
-        told = " ".join([found[0], *connection.scalars(ids)])
+        seen = sorted(f"{id} {level} {made}" for id, level, made in connection.execute(told_of))
+        told = " ".join([found[0], *seen])
     return hashlib.sha256(told.encode()).hexdigest(), found[1] if caller == ANONYMOUS else None
 
 

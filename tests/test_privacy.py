@@ -41,6 +41,7 @@ from tests.sent import sent_to
 from vo_server.app import JOBS, create_app
 from vo_server.catalogue.described import Given
 from vo_server.catalogue.importing import bring
+from vo_server.mydb import tables as own_tables
 from vo_server.tap.tap_schema import tables, update_tap_schema
 from vo_server.uws.worker import Worker
 
@@ -83,6 +84,9 @@ QUERIES = (
     "SELECT * FROM secret.stars",
     "SELECT * FROM secret.star",
     "SELECT ra FROM zebra.stars, secret.stars",
+    "SELECT * FROM mydb.hoard",
+    "SELECT * FROM mydb__41.hoard",
+    "SELECT * FROM mydb.hoar",
 )
 
 
@@ -168,6 +172,7 @@ def hidden(
         assert raw._privileges == MYDB
         found = raw.object_id, raw.file_sha256
     bring(site, positions([RA], [1.0]), Given("secret.stars", level=MYDB), mine, "x")
+    own_tables.create(site, mine, "mydb.hoard", positions([RA], [1.0]), "x")
     made = client.get(f"/target/BiasFrame/{found[0]}", headers=headers["A"])
     assert made.headers["VO-Status"] == "made", made.text
     sent = {"LANG": "ADQL", "QUERY": f"SELECT ra FROM secret.stars WHERE ra > {RA - 1}", "PHASE": "RUN"}
@@ -217,6 +222,8 @@ def test_what_tells_of_many_things_tells_others_what_it_told_before(
     assert seen[asked(QUERIES[5])].count(str(SLID)) == 3
     assert str(RA) in seen[asked("SELECT * FROM secret.stars")]
     assert "secret.stars" in seen["/tap/tables"]
+    assert "mydb.hoard" in seen["/tap/tables"]
+    assert str(RA) in seen[asked("SELECT * FROM mydb__41.hoard")]
     assert hidden.job in seen["/tap/async"]
     assert hidden.job in seen["/query/jobs"]
     after = look(client, headers)
@@ -267,6 +274,29 @@ def test_a_hidden_thing_is_answered_as_one_that_is_not_there(
     for name in ("secret.stars", "absent.stars"):
         refused = client.get(f"/tap/tables/{name}", headers=headers["B"])
         assert (refused.status_code, refused.text.count("secret")) == (404, int(name == "secret.stars"))
+
+
+def test_the_tables_of_another_are_changed_by_nobody_and_told_of_by_no_error(
+    site: Archive, client: FlaskClient, headers: dict[str, dict[str, str]], hidden: Hidden
+) -> None:
+    """B, whose own table of that name is hers alone, is told what she would be told of a table that there is not."""
+    for method, path in (("DELETE", "tables"), ("POST", "load")):
+        answers = []
+        for name in ("hoard", "absnt"):
+            refused = client.open(
+                f"/tap/{path}/mydb__41.{name}", method=method, data="ra\n1\n", headers=headers["B"]
+            )
+            answers.append((refused.status_code, refused.text.replace(name, "NAME")))
+        assert answers[0] == answers[1]
+        assert answers[0][0] == 404
+    for data in ({"TABLE": "mydb__41.hoard", "INDEX": "ra"}, {"TABLE": "mydb.hoard", "INDEX": "ra"}):
+        assert client.post("/tap/table-update", data=data, headers=headers["B"]).status_code == 404
+    made = client.put("/tap/tables/mydb.hoard", data="ra\n5\n", headers=headers["B"])
+    assert (made.status_code, client.delete("/tap/tables/mydb.hoard", headers=headers["B"]).status_code) == (
+        201,
+        200,
+    )
+    own_tables.require_own(own_tables.found(site, "mydb.hoard", site.caller("A")), site.caller("A"))
 
 
 def test_tables_that_come_along_join_nothing_hidden(

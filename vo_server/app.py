@@ -12,6 +12,8 @@ from vo_server import compression, dali, errors, site
 from vo_server.auth import challenges, identify, transport
 from vo_server.data.views import blueprint as data
 from vo_server.datalink.views import blueprint as datalink
+from vo_server.mydb import jobs as mydb_jobs
+from vo_server.mydb.views import blueprint as mydb
 from vo_server.qc.views import blueprint as qc
 from vo_server.sia.views import blueprint as sia
 from vo_server.tap import jobs as tap_jobs
@@ -33,13 +35,13 @@ from vo_server.web.views import error_page
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-JOBS: dict[str, Craft] = {tap_jobs.NAME: tap_jobs.CRAFT}
+JOBS: dict[str, Craft] = {tap_jobs.NAME: mydb_jobs.CRAFT}
 """How the jobs of each protocol are done, for workers."""
 
 SERVICES = (tap, sia, datalink)
 """The protocols that want errors as VOTables, even of URLs that are nobody's."""
 
-BLUEPRINTS = (web, login, query, publishing, judging, *SERVICES, data, qc)
+BLUEPRINTS = (web, login, query, publishing, judging, *SERVICES, mydb, data, qc)
 
 MAX_BODY_BYTES = 4 << 20
 """A request may be so long; a query is at most a million characters, which may be percent-encoded."""

@@ -19,6 +19,8 @@ from datamodel.errors import (
     QueryTimeoutError,
     RecipeError,
     RetractedError,
+    TakenError,
+    TooLargeError,
     TooOftenError,
     UsageError,
 )
@@ -28,6 +30,8 @@ log = logging.getLogger("vo_server")
 STATUS: dict[type[ArchiveError], int] = {
     UsageError: 400,
     OutOfRangeError: 400,
+    TakenError: 409,
+    TooLargeError: 413,
     LoginError: 401,
     ForbiddenError: 403,
     NotFoundError: 404,

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from datamodel import account_changes, accounts, projects, tokens
+from datamodel import account_changes, accounts, catalogues, projects, quotas, tokens
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import MYDB
@@ -33,7 +33,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """
     command = commands.add_parser("user", help=DOC, description=DOC)
     verbs = command.add_subparsers(
-        required=True, metavar="VERB", help="add, passwd, token, disable, enable or list"
+        required=True, metavar="VERB", help="add, passwd, token, quota, disable, enable or list"
     )
     verb = partial(add_verb, verbs, shared)
 
@@ -63,6 +63,11 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     token.add_argument("--revoke", metavar="ID", help="declare a token void")
     token.add_argument("--list", action="store_true", help="list the tokens of NAME, or all")
+    quota = verb("quota", _quota, "Say how much the tables of an account may be, or look.")
+    quota.add_argument("name", metavar="NAME", help="user name")
+    quota.add_argument(
+        "size", metavar="SIZE", nargs="?", help="such as 5GB, or 'usual' for what the setting mydb_quota says"
+    )
     for name, run, doc in (
         ("disable", _disable, "Have an account do nothing any more; its objects and jobs stay."),
         ("enable", _enable, "Let a disabled account work again."),
@@ -130,6 +135,19 @@ def _list_tokens(archive: Archive, parsed: argparse.Namespace) -> None:
         used = f"used {each.last_used:%Y-%m-%d}" if each.last_used else "never used"
         where = f"{each.project or 'all projects'} from level {each.level or MYDB}"
         print(f"{each.id}  {each.account:16}  {state:18}  {used:16}  {where:24}  {each.description}")
+
+
+def _quota(config: Config, parsed: argparse.Namespace) -> int:
+    with opened(config) as archive:
+        if parsed.size is not None:
+            size = None if parsed.size == "usual" else quotas.size(parsed.size)
+            quotas.set_quota(archive, parsed.name, size)
+        with archive.database.read() as connection:
+            accounts.named(connection, parsed.name)
+            use = quotas.use_of(connection, archive, parsed.name, catalogues.known(archive).entries)
+    told = {"account": parsed.name, "bytes": use.bytes, "quota": use.quota}
+    _tell(parsed, told, f"{parsed.name}: {use.words}")
+    return 0
 
 
 def _disable(config: Config, parsed: argparse.Namespace) -> int:

@@ -27,6 +27,9 @@ TAP_PLUS = "http://esa.int/xml/EsaTapPlus"
 STANDARD = "ivo://ivoa.net/std/VOSI"
 EXAMPLES = "ivo://ivoa.net/std/DALI#examples"
 
+OWN_TABLES = {"table-load-sync-1.x": "load", "table-update-async-1.x": "table-update"}
+"""What the VOSI 1.2 draft adds, by the names that CADC's services and clients have for it."""
+
 TABLE_TYPES = {"table": "base_table", "view": "view"}
 """What TAP_SCHEMA's table_type is called in VODataService."""
 
@@ -59,6 +62,7 @@ def capability(
     description: str = "",
     interface_type: str = "vs:ParamHTTP",
     security: Iterable[str] = (),
+    strangers: bool = True,
 ) -> Element:
     """A ``capability`` with an interface that anybody may use: it names no securityMethod.
 
@@ -83,13 +87,16 @@ def capability(
         The ``xsi:type`` of the interface; ``vr:WebBrowser`` for what people read.
     security
         IVOIDs of the methods (SSO 2.0 section 2.1).
+    strangers
+        Whether there is an interface that anybody may use.
     """
     made = etree.Element("capability", {"standardID": standard_id}, nsmap=NAMESPACES)
     if type:
         made.set(f"{{{XSI}}}type", type)
     optional(made, description=description)
-    for method in (None, *security):
-        interface = child(made, "interface", role=None if method else "std", version=version)
+    methods = (*((None,) if strangers else ()), *security)
+    for method in methods:
+        interface = child(made, "interface", role="std" if method == methods[0] else None, version=version)
         interface.set(f"{{{XSI}}}type", interface_type)
         child(interface, "accessURL", access_url, use=use)
         if method:
@@ -98,7 +105,12 @@ def capability(
 
 
 def own_capabilities(
-    service_url: str, *, tables: bool = False, examples: bool = False, security: Iterable[str] = ()
+    service_url: str,
+    *,
+    tables: bool = False,
+    examples: bool = False,
+    own_tables: bool = False,
+    security: Iterable[str] = (),
 ) -> list[Element]:
     """The capabilities of the resources of VOSI and DALI beside a service.
 
@@ -110,6 +122,8 @@ def own_capabilities(
         Whether there is a ``/tables``.
     examples
         Whether there is an ``/examples``.
+    own_tables
+        Whether who is logged in may make tables, fill and index them; ``/tables`` is where they are made.
     security
         As for `capability`.
     """
@@ -124,6 +138,10 @@ def own_capabilities(
     if examples:
         url = f"{service_url}/examples"
         made.append(capability(EXAMPLES, url, interface_type="vr:WebBrowser", security=security))
+    if own_tables and security:
+        for standard, path in OWN_TABLES.items():
+            url = f"{service_url}/{path}"
+            made.append(capability(f"{STANDARD}#{standard}", url, security=security, strangers=False))
     return made
 
 

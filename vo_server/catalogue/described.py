@@ -15,7 +15,7 @@ from datamodel.datatypes import DATATYPES
 from datamodel.errors import UsageError, nearest
 from datamodel.temporary import MAX_COLUMNS, position_of
 from vo_server.catalogue import felis
-from vo_server.catalogue.names import checked, legal
+from vo_server.catalogue.names import legal
 from vo_server.formats.reading import Reading
 
 PIXEL = Column(
@@ -93,7 +93,7 @@ def draft(
     reading
         The file.
     given
-        What a person says; it counts more than the Felis file, and that more than the file.
+        What a person says; it counts more than the Felis file, and that more than the file. The name may be one.
     caller
         Owns the catalogue.
     source
@@ -108,7 +108,7 @@ def draft(
     UsageError
         Something has no meaning; the message quotes it.
     """
-    schema, table = checked(given.name)
+    schema, _, table = given.name.lower().partition(".")
     told = felis.read(given.metadata, table) if given.metadata else None
     columns = _described(_decided(reading, given, told, former), told)
     plain = _remembered(legal(columns), former)
@@ -159,7 +159,7 @@ def rows(reading: Reading, entry: Entry) -> Iterator[pa.RecordBatch]:
     """
     for batch in reading:
         arrays = [
-            array if array.type == column.datatype.arrow else _cast(array, column)
+            array if array.type == column.datatype.arrow else cast(array, column)
             for array, column in zip(batch.columns, entry.columns, strict=False)
         ]
         yield pa.RecordBatch.from_arrays(arrays, names=[str(place) for place in range(len(arrays))])
@@ -308,7 +308,14 @@ def _origin(reading: Reading, given: Given, former: Entry | None) -> tuple[tuple
     return tuple(made)
 
 
-def _cast(array: pa.Array, column: Column) -> pa.Array:
+def cast(array: pa.Array, column: Column) -> pa.Array:
+    """Values in the type of another column.
+
+    Raises
+    ------
+    UsageError
+        One of them cannot be such.
+    """
     if array.null_count == len(array):
         return pa.nulls(len(array), column.datatype.arrow)
     if pa.types.is_floating(array.type):

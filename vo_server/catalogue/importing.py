@@ -1,6 +1,6 @@
 """How does a table become a catalogue, one is replaced by another, or dropped? All at once, or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from datamodel import catalogues, crash
 from datamodel.archive import Archive
-from datamodel.catalogue_making import Progress, make
+from datamodel.catalogue_making import Progress, Weigh, make
 from datamodel.catalogue_workshop import sweep, workshop
 from datamodel.catalogues import Entry
 from datamodel.context import Caller
@@ -69,12 +69,50 @@ def bring(
     with reading:
         former = _former(archive, given.name, replaces)
         sweep(archive)
-        with workshop(archive) as (id, folder):
-            wanted = draft(understood(reading, tell), given, caller, source, archive.config.level, former)
-            batches = _told(rows(reading, wanted), reading.rows, progress)
-            made = make(archive, replace(wanted, id=id), batches, folder, progress)
-            with _changing(archive) as connection:
-                return catalogues.register(connection, archive, made, replaces=replaces)
+        wanted = draft(understood(reading, tell), given, caller, source, archive.config.level, former)
+        batches = _told(rows(reading, wanted), reading.rows, progress)
+        return keep(archive, wanted, batches, progress, replaces=replaces)
+
+
+def keep(
+    archive: Archive,
+    wanted: Entry,
+    batches: Iterable[pa.RecordBatch],
+    progress: Progress = lambda doing, done, total: None,
+    *,
+    replaces: bool = False,
+    weigh: Weigh = lambda size: None,
+    check: Callable[[sa.Connection, Entry], object] = lambda connection, made: None,
+) -> Entry:
+    """Make the table of a catalogue that is described, fill it, and have it known by all servers.
+
+    Parameters
+    ----------
+    archive
+        Prepared.
+    wanted
+        All that is known before the rows are; it is given another identifier.
+    batches
+        The rows, in its columns without that of the index of the sky.
+    progress
+        Is told now and then.
+    replaces
+        Whether it takes the place of the one of its name.
+    weigh
+        See `datamodel.catalogue_making.Weigh`.
+    check
+        Called in the transaction in which the catalogue becomes known, before it does; it raises where it may not.
+
+    Raises
+    ------
+    UsageError
+        A value is none that a database can hold, or there is a catalogue of that name.
+    """
+    with workshop(archive) as (id, folder):
+        made = make(archive, replace(wanted, id=id), batches, folder, progress, weigh)
+        with changing(archive) as connection:
+            check(connection, made)
+            return catalogues.register(connection, archive, made, replaces=replaces)
 
 
 def drop(archive: Archive, name: str) -> None:
@@ -85,9 +123,13 @@ def drop(archive: Archive, name: str) -> None:
     NotFoundError
         There is none of that name.
     """
-    found = catalogues.named(catalogues.known(archive).entries, name)
-    with _changing(archive) as connection:
-        catalogues.drop(connection, archive, found.name)
+    drop_known(archive, catalogues.named(catalogues.known(archive).entries, name).name)
+
+
+def drop_known(archive: Archive, name: str) -> None:
+    """Do the same with one that is there, as it was looked up a moment ago."""
+    with changing(archive) as connection:
+        catalogues.drop(connection, archive, name)
     sweep(archive)
 
 
@@ -120,7 +162,7 @@ def _told(
 
 
 @contextmanager
-def _changing(archive: Archive) -> Iterator[sa.Connection]:
+def changing(archive: Archive) -> Iterator[sa.Connection]:
     """A transaction that changes which catalogues there are, and TAP_SCHEMA with it; others are told after it."""
     with archive.database.write() as connection:
         archive.database.create_missing(connection, catalogues.TABLES)  # one at a time may change tables

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 
+from datamodel import mydb
 from datamodel.columns import Column
 from datamodel.errors import UsageError
 
@@ -23,17 +24,24 @@ def checked(name: str) -> tuple[str, str]:
     Raises
     ------
     UsageError
-        It is no such name, or its schema is one of the archive's own.
+        It is no such name, or its schema is one of the archive's or of a user.
     """
     schema, _, table = name.lower().partition(".")
-    if not all(_PART.fullmatch(part) and len(part) <= LONGEST for part in (schema, table)):
+    if not all(is_regular(part) for part in (schema, table)):
         raise UsageError(
             f"the name is '{name[:200]}', expected schema.table, such as gaia.bright: letters, digits and _, "
             f"a letter first, at most {LONGEST} characters each"
         )
     if schema in OUR_SCHEMAS:
         raise UsageError(f"the schema '{schema}' belongs to the archive, expected another one")
+    if mydb.is_mydb(schema):
+        raise UsageError(f"the schema '{schema}' is for tables of users, expected another one")
     return schema, table
+
+
+def is_regular(part: str) -> bool:
+    """Whether a schema, table or column can be called so, in lower case."""
+    return _PART.fullmatch(part) is not None and len(part) <= LONGEST
 
 
 def legal(columns: Iterable[Column], taken: Iterable[str] = ()) -> tuple[Column, ...]:

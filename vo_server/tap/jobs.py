@@ -1,12 +1,13 @@
 """How does a query run as a job? The same walk as a synchronous one, into a file (TAP 1.1 section 2.3)."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import flask
 import pyarrow as pa
 
 from datamodel.archive import Archive
+from datamodel.columns import Rows
 from datamodel.context import ANONYMOUS
 from vo_server import dali, errors
 from vo_server.dali import Parameters
@@ -14,20 +15,25 @@ from vo_server.tap import parameters, query, udfs, uploads
 from vo_server.tap.adql.parser import parse
 from vo_server.tap.document import about
 from vo_server.tap.plan import plan
-from vo_server.uws.service import Craft, Output, Progress, Service, Task
+from vo_server.uws.service import Output, Progress, Service, Task
 
 NAME = "tap"
 RESULT = "result"
 REHEARSAL_S = 60.0
 
 
-def work(task: Task) -> Iterator[Output]:
+Seen = Callable[[Rows], object]
+"""Is handed the rows of an answer before they are read."""
+
+
+def work(task: Task, seen: Seen = lambda rows: None) -> Iterator[Output]:
     """Answer the query of a job; its parameters are looked at here, not when the job is made."""
     archive = task.archive
-    asked = parameters.read(Parameters.of(task.parameters), archive.config, task.folder)
+    asked = parameters.read(Parameters.of(task.parameters), archive.config, task.folder, saves=True)
     task.progress.plan = plan(parse(asked.text, functions=udfs.offered(archive.config).arities), asked.maxrec)
     rows = query.run_watched(archive, task.caller, task.who, asked, task.cancelled, task.seconds)
     rows.batches = _counted(rows.batches, task.progress)
+    seen(rows)
     told = about(archive, asked.text, rows)
     chunks = asked.format.write(rows, spool_bytes=archive.config.spool_bytes, strict=True, **told)
     yield Output(RESULT, asked.format.mime, f"{RESULT}.{asked.format.extension}", chunks)
@@ -45,9 +51,6 @@ def rehearse(archive: Archive) -> None:
     task = Task(archive, ANONYMOUS, "nobody", asked, archive.config.archive, REHEARSAL_S, lambda: False)
     for output in work(task):
         deque(output.chunks, maxlen=0)
-
-
-CRAFT = Craft(work, rehearse)
 
 
 SERVICE = Service(NAME, "/tap/async", uploads.receive, error)

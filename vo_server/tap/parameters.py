@@ -35,7 +35,7 @@ class TapQuery:
     uploads: tuple[Upload, ...] = ()
 
 
-def read(parameters: Parameters, config: Config, folder: Path | None = None) -> TapQuery:
+def read(parameters: Parameters, config: Config, folder: Path | None = None, saves: bool = False) -> TapQuery:
     """The query that a request asks; parameters that nobody knows are passed over.
 
     Parameters
@@ -47,6 +47,8 @@ def read(parameters: Parameters, config: Config, folder: Path | None = None) -> 
     folder
         Where `vo_server.tap.uploads.receive` has put the tables that came with the request, and where tables
         are fetched to; None where no tables are taken.
+    saves
+        Whether MYDB is looked at by who reads them: the result is to become a table of the caller's own.
 
     Raises
     ------
@@ -54,6 +56,10 @@ def read(parameters: Parameters, config: Config, folder: Path | None = None) -> 
         A parameter is missing, repeated or not understood; the message quotes it.
     """
     _check_request(parameters)
+    if parameters.one("MYDB") is not None and not saves:
+        raise UsageError(
+            "MYDB has the result of a job saved, but this is no job; expected it with a query that is sent to /async"
+        )
     _check_language(parameters.one("LANG"))
     text = parameters.one("QUERY")
     if text is None:

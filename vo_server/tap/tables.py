@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from flask import Response
 from werkzeug.datastructures import Headers
 
-from datamodel import tap_schema
+from datamodel import mydb, tap_schema
 from datamodel.archive import Archive
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import NotFoundError, UsageError, nearest
@@ -89,7 +89,13 @@ def table(archive: Archive, caller: Caller, name: str) -> Response:
     NotFoundError
         There is no such table; the message has the nearest name.
     """
-    return _answer(archive, caller, lambda schemas: vosi.table_document(_find(_by_name(schemas), name)), name)
+    own = mydb.own_name(name.replace('"', ""), caller)
+
+    def make(schemas: tuple[SchemaEntry, ...]) -> Response:
+        known = _by_name(schemas)
+        return vosi.table_document(_find(known, own if _plain(own) in known else name))
+
+    return _answer(archive, caller, make, name)
 
 
 def names(archive: Archive, caller: Caller) -> list[str]:

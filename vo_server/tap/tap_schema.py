@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 import sqlalchemy as sa
 
-from datamodel import catalogues, tap_schema
+from datamodel import catalogues, mydb, tap_schema
 from datamodel.archive import Archive
 from datamodel.catalogue_places import placed
 from datamodel.columns import Column, ForeignKey, Table
@@ -49,29 +49,38 @@ def catalogue(archive: Archive, caller: Caller = ANONYMOUS) -> Catalogue:
 
 
 class _Catalogues:
-    """The tables that callers may know of, made once for each set of catalogues."""
+    """The tables that callers may know of, made once for each set of catalogues and each who has tables there."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._own = tables(archive.config)
-        self._made: dict[tuple[str, ...], Catalogue] = {}
+        self._made: dict[tuple[str | None, ...], Catalogue] = {}
         self._last: tuple[tuple[catalogues.Entry, ...], Catalogue] | None = None
 
     def seen_by(self, caller: Caller) -> Catalogue:
         seen = catalogues.known(self._archive).seen_by(caller)
+        own = mydb.schema_of_caller(caller)
+        if any(each.schema == own for each in seen):
+            return self._of(seen, own)
         last = self._last
         if last is None or last[0] is not seen:
-            last = self._last = (seen, self._of(seen))
+            last = self._last = (seen, self._of(seen, None))
         return last[1]
 
-    def _of(self, seen: tuple[catalogues.Entry, ...]) -> Catalogue:
-        key = tuple(each.id for each in seen)
+    def _of(self, seen: tuple[catalogues.Entry, ...], own: str | None) -> Catalogue:
+        key = (own, *(f"{each.id} {each.privileges} {each.made}" for each in seen))
         found = self._made.get(key)
         if found is None:
             if len(self._made) >= KEPT_CATALOGUES:
                 self._made.clear()
-            found = self._made[key] = Catalogue([*self._own, *(each.described for each in seen)])
+            named = (_in_mydb(each.described) if each.schema == own else each.described for each in seen)
+            found = self._made[key] = Catalogue([*self._own, *named], {mydb.SCHEMA: own} if own else {})
         return found
+
+
+def _in_mydb(table: Table) -> Table:
+    """A table as its creator calls it."""
+    return replace(table, schema=mydb.SCHEMA)
 
 
 def update_tap_schema(archive: Archive, tables: Iterable[Table]) -> bool:
@@ -91,7 +100,7 @@ def update_tap_schema(archive: Archive, tables: Iterable[Table]) -> bool:
 def tell_of_catalogues(connection: sa.Connection, archive: Archive) -> None:
     """Have TAP_SCHEMA tell of the catalogues that there are, in a transaction that changed them."""
     told = []
-    for place, each in placed(catalogues.entries(connection)):
+    for place, each in placed(mydb.as_told(catalogues.entries(connection))):
         owner = tap_schema.Owner(each.creator, each.project, each.privileges)
         (schema,) = entries([each.described])
         told.append((place, owner, replace(schema, description=each.schema_description)))

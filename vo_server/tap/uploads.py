@@ -25,7 +25,7 @@ from vo_server.tap import upload_fetch, upload_parts
 from vo_server.tap.adql.words import RESERVED
 from vo_server.tap.upload_parts import Part, allow, receive
 
-__all__ = ["Allowance", "Upload", "Uploaded", "allow", "asked", "load", "opened", "receive"]
+__all__ = ["TYPES", "Allowance", "Upload", "Uploaded", "allow", "asked", "load", "opened", "receive"]
 
 SCHEMA = "TAP_UPLOAD"
 MAX_TABLES = 32
@@ -36,7 +36,7 @@ _ROW_BYTES = 100
 _NAME = r'[A-Za-z][A-Za-z0-9_]*|"(?:[^"]|"")+"'
 _NAMED = re.compile(rf"({_NAME})\s*,")
 _NEXT = re.compile(rf";(?=\s*(?:{_NAME})\s*,)")
-_TYPES = {
+TYPES = {
     "application/x-votable+xml": "votable",
     "text/tab-separated-values": "tsv",
     "application/fits": "fits",
@@ -281,4 +281,4 @@ def _naming(table: str) -> Iterator[None]:
 def _format(part: Part) -> str | None:
     """Which format a part says it has; None where its bytes have to tell."""
     extension = part.filename.lower().removesuffix(".gz").rpartition(".")[2]
-    return _TYPES.get(part.content_type.lower()) or _EXTENSIONS.get(extension)
+    return TYPES.get(part.content_type.lower()) or _EXTENSIONS.get(extension)

@@ -54,7 +54,7 @@ def capabilities() -> Response:
     """What the service can do."""
     config = site.archive().config
     url, security = f"{site.base_url(config)}/tap", challenges.security_methods(site.archive())
-    own = vosi.own_capabilities(url, tables=True, examples=True, security=security)
+    own = vosi.own_capabilities(url, tables=True, examples=True, own_tables=True, security=security)
     return vosi.capabilities_document([table_access(url, config, security), *own])
 
 

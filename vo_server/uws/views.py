@@ -87,11 +87,16 @@ class Resources:
 
     def create(self) -> Response:
         """Make a job; its parameters are looked at when it runs."""
-        archive, given = site.archive(), dali.read(request)
+        given = dali.read(request)
         command = parameters.command(given)
         if command == "ABORT":
             raise UsageError("PHASE is 'ABORT', but there is no job yet; expected RUN or nothing")
-        new = self._new(archive, given, run=command == "RUN")
+        return self.begun(given, run=command == "RUN")
+
+    def begun(self, given: dali.Parameters, run: bool = False) -> Response:
+        """Make a job with these parameters; the files that came with the request are its own."""
+        archive = site.archive()
+        new = self._new(archive, given, run)
         jobs.add(archive, new, lambda folder: self.service.receive(request, folder))
         return self._see_job(new.id)
 

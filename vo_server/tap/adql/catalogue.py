@@ -1,6 +1,7 @@
 """Which table does a name in a query mean?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from datamodel.columns import Table
 from datamodel.context import Caller
@@ -20,9 +21,12 @@ class Catalogue:
     ----------
     tables
         Their full names must differ in more than case.
+    aliases
+        What else some of their schemas may be called.
     """
 
-    def __init__(self, tables: Iterable[Table]) -> None:
+    def __init__(self, tables: Iterable[Table], aliases: Mapping[str, str] | None = None) -> None:
+        self._aliases = aliases or {}
         self._by_name: dict[str, list[Table]] = {}
         self._full: dict[str, Table] = {}
         self._written: dict[tuple[str, Caller, str], Written] = {}
@@ -32,7 +36,7 @@ class Catalogue:
 
     def with_tables(self, tables: Sequence[Table]) -> "Catalogue":
         """These tables and others, such as those that came with one query; the others win."""
-        made = Catalogue([*self._full.values(), *tables])
+        made = Catalogue([*self._full.values(), *tables], self._aliases)
         own = {table.full_name for table in tables}
         made._written = {key: text for key, text in self._written.items() if key[0] not in own}
         return made
@@ -66,7 +70,10 @@ class Catalogue:
             No table or several tables have that name.
         """
         *schema, last = name.parts[-2:]
-        found = [t for t in self._by_name.get(last.text.lower(), []) if _matches(schema, last, t)]
+        known = self._by_name.get(last.text.lower(), [])
+        found = [t for t in known if _matches(schema, last, t)] or [
+            renamed for t in known if (renamed := self._renamed(t)) and _matches(schema, last, renamed)
+        ]
         if len(found) == 1:
             return found[0]
         if not found:
@@ -74,6 +81,11 @@ class Catalogue:
             raise AdqlError(name.at, f"unknown table '{name.shown}'{near}")
         schemas = ", ".join(t.full_name for t in found)
         raise AdqlError(name.at, f"ambiguous table '{name.shown}'; there are {schemas}")
+
+    def _renamed(self, table: Table) -> Table | None:
+        """The table with what else its schema may be called."""
+        alias = self._aliases.get(table.schema)
+        return replace(table, schema=alias) if alias is not None else None
 
 
 def _matches(schema: list[Name], name: Name, table: Table) -> bool:

@@ -22,11 +22,13 @@ export class Jobs {
     await this.send(this.urls.jobs, body, "the query could not be begun in the background");
   }
 
-  /** Stop and Delete are forms; here their answer is not shown, but the list is brought up to date. */
+  /** Stop, Save and Delete are forms; here their answer is not shown, but the list is brought up to date. */
   submitted(event) {
     event.preventDefault();
-    const body = new URLSearchParams([[event.submitter.name, event.submitter.value]]);
-    this.send(event.target.action, body, "the job could not be changed").catch((error) => (event.submitter.title = error.message));
+    const body = new URLSearchParams(new FormData(event.target, event.submitter));
+    this.send(event.target.action, body, "the job could not be changed")
+      .then(() => event.target.reset())
+      .catch((error) => (event.submitter.title = error.message));
   }
 
   async send(url, body, complaint) {

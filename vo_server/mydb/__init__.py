@@ -1,0 +1,1 @@
+"""Tables of a user's own over TAP: made, filled, indexed, saved from jobs and removed."""
