@@ -31,6 +31,7 @@ from vo_server import (
     publishing_commands,
     quality_commands,
     standing_commands,
+    table_command,
     upgrading,
     user_command,
 )
@@ -89,6 +90,7 @@ def parser() -> argparse.ArgumentParser:
     user_command.add_commands(commands, shared)
     project_command.add_commands(commands, shared)
     database_command.add_commands(commands, shared)
+    table_command.add_commands(commands, shared)
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
     _add_json(ingesting)

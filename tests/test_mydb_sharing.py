@@ -1,0 +1,164 @@
+"""Who may share, publish and remove a table of somebody's own, and what do the commands say of it?"""
+
+import getpass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from datamodel import projects
+from datamodel.archive import Archive
+from datamodel.catalogues import known
+from datamodel.config import Config
+from datamodel.context import EVERY_PROJECT, Caller
+from datamodel.errors import ForbiddenError, NotFoundError, UsageError
+from processing.classes import TABLES
+from tests.catalogues import ask, positions
+from vo_server import commands
+from vo_server.mydb import tables as own_tables
+from vo_server.mydb.publishing import publish
+from vo_server.tap.tap_schema import tables, update_tap_schema
+
+
+@pytest.fixture(scope="module")
+def shared(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """A and B are members of project P, M its manager, C of project Q; P holds level 4 at the most."""
+    folder = tmp_path_factory.mktemp("sharing") / "archive"
+    config = Config(archive=folder, database_url=new_database(), project="P")
+    opened = Archive(config, lambda: datetime(2026, 1, 1))
+    opened.prepare(TABLES)
+    for account, project in (("A", "P"), ("B", "P"), ("M", "P"), ("C", "Q")):
+        opened.add_account(account, project)
+    projects.set_member(opened, "P", "M", is_manager=True)
+    projects.change(opened, "P", maximum_privileges=4)
+    update_tap_schema(opened, tables(opened.config))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def archive(shared: Archive) -> Iterator[Archive]:
+    """The same, where A has a table ``mydb.stars`` and nobody else any."""
+    own_tables.create(shared, shared.caller("A"), "stars", positions([1.0], [2.0]), "x")
+    yield shared
+    for each in known(shared).entries:
+        own_tables.drop_known(shared, each.name)
+
+
+def sees(archive: Archive, caller: Caller, name: str) -> bool:
+    try:
+        return ask(archive, f"SELECT ra FROM {name}", caller) == [{"ra": 1.0}]
+    except UsageError:
+        return False
+
+
+def told(archive: Archive, caller: Caller) -> list[str]:
+    query = "SELECT table_name FROM tap_schema.tables WHERE table_name LIKE 'mydb%' ORDER BY 1"
+    return [row["table_name"] for row in ask(archive, query, caller)]
+
+
+def test_each_level_is_seen_by_those_it_is_for_and_reached_by_those_who_may(archive: Archive) -> None:
+    a, b, c, m = (archive.caller(name) for name in "ABCM")
+    stranger = Caller()
+    name = "mydb__41.stars"
+    for level, actor, refused, seers in (
+        (1, None, (), ()),
+        (2, a, (), (b, m)),
+        (1, a, (b, m), ()),
+        (2, a, (), (b, m)),
+        (3, m, (a, b), (b, m, c)),
+        (4, m, (a, b, c), (b, m, c, stranger)),
+    ):
+        for other in refused:
+            with pytest.raises((ForbiddenError, NotFoundError)):
+                publish(archive, other, name, level)
+        if actor is not None:
+            assert publish(archive, actor, name, level).privileges == level
+        assert sees(archive, a, "mydb.stars")
+        assert sees(archive, a, name)
+        assert told(archive, a) == (["mydb.stars"] if level == 1 else ["mydb.stars", name])
+        for caller in (b, c, m, stranger):
+            assert sees(archive, caller, name) == (caller in seers)
+            assert told(archive, caller) == ([name] if caller in seers else [])
+            assert not sees(archive, caller, "mydb.stars")
+
+
+@pytest.mark.parametrize(
+    ("who", "level", "project", "message"),
+    [
+        ("A", 7, None, "the level is 7, expected one of 1 MyDB"),
+        ("A", 1, None, "is at level 1 already"),
+        ("A", 3, None, "by managers of project 'P'"),
+        ("A", 2, "Q", "no member of project 'Q'; your projects are: P"),
+        ("B", 2, None, "there is no table 'mydb__41.stars'"),
+    ],
+)
+def test_what_may_not_be_is_refused_with_its_reason(
+    archive: Archive, who: str, level: int, project: str | None, message: str
+) -> None:
+    with pytest.raises((UsageError, ForbiddenError, NotFoundError), match=message):
+        publish(archive, archive.caller(who), "mydb__41.stars", level, project)
+
+
+def test_what_is_published_stays(archive: Archive) -> None:
+    a, b, m = (archive.caller(name) for name in "ABM")
+    publish(archive, a, "stars", 2)
+    with pytest.raises(ForbiddenError, match="somebody else's"):
+        own_tables.drop(archive, b, "mydb__41.stars")
+    with pytest.raises(ForbiddenError, match="somebody else's"):
+        own_tables.append(archive, m, "mydb__41.stars", lambda: positions([3.0], [4.0]))
+    own_tables.append(archive, a, "stars", lambda: positions([3.0], [4.0]))
+    with pytest.raises(ForbiddenError, match="holds nothing above level 4"):
+        publish(archive, m, "mydb__41.stars", 5)
+    publish(archive, m, "mydb__41.stars", 3)
+    for who in (a, m):
+        with pytest.raises(ForbiddenError, match="published at level 3"):
+            own_tables.drop(archive, who, "mydb__41.stars")
+        with pytest.raises(ForbiddenError, match="not taken back"):
+            publish(archive, who, "mydb__41.stars", 2)
+    with pytest.raises(ForbiddenError, match="published at level 3"):
+        own_tables.append(archive, a, "stars", lambda: positions([3.0], [4.0]))
+    assert own_tables.use(archive, "A").bytes == 0
+
+
+def test_a_manager_may_remove_what_is_of_the_project(archive: Archive) -> None:
+    publish(archive, archive.caller("A"), "stars", 2)
+    assert own_tables.drop(archive, archive.caller("M"), "mydb__41.stars").table == "stars"
+    assert known(archive).entries == ()
+
+
+def test_the_commands_list_publish_and_drop_and_give_quotas(
+    archive: Archive, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "eve")
+    monkeypatch.setenv("VO_DATABASE_URL", archive.config.database)
+    monkeypatch.setenv("VO_PROJECT", "P")
+    archive.add_account("eve", "P")
+    eve = replace(archive.caller("eve"), project=EVERY_PROJECT)
+    own_tables.create(archive, eve, "mine", positions([1.0, 2.0], [2.0, 3.0]), "x")
+
+    def run(*arguments: str) -> tuple[int, str]:
+        status = commands.main([*arguments, "--archive", str(archive.config.archive)])
+        output = capsys.readouterr()
+        return status, output.out + output.err
+
+    status, said = run("table", "list")
+    assert (status, "mydb.mine" in said, "of 1.07 GB are used" in said) == (0, True, True)
+    status, said = run("table", "publish", "mydb.mine", "2", "--json")
+    assert (status, json.loads(said)["level"]) == (0, 2)
+    status, said = run("table", "publish", "mydb.mnie", "2")
+    assert (status, "did you mean 'mydb.mine'?" in said) == (1, True)
+    assert run("table", "publish", "mydb.mine", "2")[0] == 2
+    assert (
+        run("user", "quota", "eve", "5 kB")[1] == "eve: 48 B of 5 kB are used, most of it by mydb.mine 48 B\n"
+    )
+    assert run("user", "quota", "eve", "usual", "--json")[0] == 0
+    assert run("user", "quota", "eve", "much")[0] == 2
+    assert run("user", "quota", "nobody", "1")[0] == 1
+    status, said = run("table", "save", "0" * 32, "mydb.later")
+    assert (status, "there is no job" in said) == (1, True)
+    assert run("table", "drop", "mydb.mine")[1] == "mydb_eve.mine is dropped\n"
+    assert Path(archive.config.archive).exists()

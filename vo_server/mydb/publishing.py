@@ -1,0 +1,79 @@
+"""Who sees a table of one's own besides its creator, and who may decide that? The rules are those of all objects."""
+
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from datamodel import accounts, catalogues
+from datamodel.archive import Archive
+from datamodel.catalogues import Entry
+from datamodel.context import ARCHIVE, LEVELS, MYDB, PROJECT, VO, Caller
+from datamodel.errors import ForbiddenError, UsageError
+from vo_server.catalogue.importing import changing
+from vo_server.mydb.names import named, shown
+
+
+def publish(archive: Archive, caller: Caller, name: str, level: int, project: str | None = None) -> Entry:
+    """Have a table be seen by more, or from its project by its creator alone again.
+
+    Parameters
+    ----------
+    archive
+        Prepared.
+    caller
+        Its creator, or beyond level 2 a manager of its project.
+    name
+        See `vo_server.mydb.names.meant`.
+    level
+        Privileges 1 to 5 that it has from then on.
+    project
+        To which it goes as it leaves level 1; None for the one that it has.
+
+    Returns
+    -------
+    Entry
+        The table as it is now.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such table.
+    ForbiddenError
+        The caller may not decide that, it is published already, or its project holds no such level.
+    UsageError
+        There is no such level, it has that level, or a project is named where it has one.
+    """
+    if level not in LEVELS:
+        known = ", ".join(f"{number} {word}" for number, word in LEVELS.items())
+        raise UsageError(f"the level is {level}, expected one of {known}")
+    with changing(archive) as connection:
+        entry = named(catalogues.entries(connection), name, caller)
+        if project is not None and project != entry.project:
+            if entry.privileges != MYDB:
+                raise UsageError(
+                    f"the table '{shown(entry, caller)}' is of project '{entry.project}' already"
+                )
+            entry = replace(entry, project=project)
+        _require(connection, entry, caller, level)
+        return catalogues.change(connection, archive, replace(entry, privileges=level))
+
+
+def _require(connection: sa.Connection, entry: Entry, caller: Caller, level: int) -> None:
+    called = f"the table '{shown(entry, caller)}'"
+    if level == entry.privileges:
+        raise UsageError(f"{called} is at level {level} already")
+    if level < entry.privileges and entry.privileges >= ARCHIVE:
+        raise ForbiddenError(f"{called} is published at level {entry.privileges}: that is not taken back")
+    if min(level, entry.privileges) == MYDB and entry.creator != caller.user:
+        raise ForbiddenError(
+            f"{called} is somebody else's: its creator shares it with the project, or ceases to"
+        )
+    if level > MYDB and entry.project not in caller.projects:
+        mine = ", ".join(sorted(caller.projects)) or "none"
+        raise ForbiddenError(f"you are no member of project '{entry.project}'; your projects are: {mine}")
+    if level > PROJECT and entry.project not in caller.managed:
+        raise ForbiddenError(f"{called} is published beyond level 2 by managers of project '{entry.project}'")
+    said = sa.select(accounts.project.c.maximum_privileges)
+    most = connection.scalar(said.where(accounts.project.c.name == entry.project))
+    if level > (VO if most is None else most):
+        raise ForbiddenError(f"project '{entry.project}' holds nothing above level {most}")
