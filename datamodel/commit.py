@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from datamodel import crash, history, publishing, retraction, rights
 from datamodel.archive import project
 from datamodel.context import EVERY_PROJECT, LEVELS, SERVICE_ACCOUNT, VO
+from datamodel.deletion import refuse_gone
 from datamodel.errors import ForbiddenError, UsageError
 from datamodel.history import event, written
 from datamodel.persistent import default_of
@@ -49,6 +50,7 @@ def commit(session: Session, objects: list[Any]) -> None:
     with session.transaction() as connection:
         session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
         session.archive.database.share_events(connection)
+        refuse_gone(connection, [each for o in fresh + changed for each in _linked(o)])
         instant = history.now(connection, session.archive.clock)
         _complete_system_attributes(session, connection, fresh, instant)
         _insert(connection, fresh)

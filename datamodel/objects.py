@@ -3,10 +3,11 @@
 from functools import partial
 from typing import Any
 
-from datamodel import history, publishing, retraction, rights
+from datamodel import deletion, history, publishing, retraction, rights
 from datamodel.attributes import Attribute, class_named, oidtype, register
 from datamodel.clock import new_object_id
 from datamodel.commit import commit
+from datamodel.deletion import DeletionPlan
 from datamodel.errors import UsageError, nearest
 from datamodel.persistent import persistent
 from datamodel.publishing import PublishPlan
@@ -285,6 +286,26 @@ class DBObject(metaclass=DBMeta):
         with session.connection() as connection:
             found = retraction.retractions(connection, [self.object_id], session.caller)
         return found.get(self.object_id)
+
+    def deletion_plan(self) -> DeletionPlan:
+        """What `delete` would do, and what would break by it.
+
+        Raises
+        ------
+        ForbiddenError
+            The caller may not delete it, whatever refers to it.
+        """
+        return deletion.plan(current(), self)
+
+    def delete(self) -> DeletionPlan:
+        """Delete the object for good, if nothing refers to it; gives what went with it.
+
+        Raises
+        ------
+        ForbiddenError
+            The caller may not delete it, or something refers to it.
+        """
+        return deletion.delete(current(), self)
 
     def _as_judged(self, is_valid: int) -> dict[str, Any]:
         """The attributes that a judgement sets."""

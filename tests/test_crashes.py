@@ -29,6 +29,7 @@ IN_BOOTSTRAP = {"bootstrap.made"}  # in test_bootstrap.py
 IN_ACCOUNTS = {"accounts.written", "accounts.done"}  # in test_accounts.py
 IN_LOGINS = {"login.key_written", "login.key_kept"}  # in test_log_in.py
 IN_UPGRADES = {"tables.adapted", "upgrade.step", "upgrade.done"}  # in test_evolution.py and test_upgrading.py
+IN_DELETING = {"delete.rows"}  # in test_deletion.py
 IN_KEEPING = ("backup.", "restore.", "move.")  # in test_keeping_crashes.py
 TO_HIT = [*IN_GET, *(pytest.param(point, marks=pytest.mark.killing) for point in LATER)]
 
@@ -37,7 +38,14 @@ def test_every_crash_point_is_hit_by_a_test() -> None:
     assert classes.TARGET_CLASSES
     assert bootstrap.MADE
     elsewhere = (
-        IN_CATALOGUES | IN_CHOOSING | IN_TELLING | IN_BOOTSTRAP | IN_ACCOUNTS | IN_LOGINS | IN_UPGRADES
+        IN_CATALOGUES
+        | IN_CHOOSING
+        | IN_TELLING
+        | IN_BOOTSTRAP
+        | IN_ACCOUNTS
+        | IN_LOGINS
+        | IN_UPGRADES
+        | IN_DELETING
     )
     here = {point for point in CRASH_POINTS if not point.startswith(IN_KEEPING)}
     assert here - elsewhere == IN_INGEST | IN_JOBS | set(IN_GET) | set(LATER)
