@@ -50,6 +50,8 @@ def commit(session: Session, objects: list[Any]) -> None:
     with session.transaction() as connection:
         session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
         session.archive.database.share_events(connection)
+        for instance in fresh:
+            instance.ready_to_commit()  # again: a file that was stored long ago may have been removed meanwhile
         refuse_gone(connection, [each for o in fresh + changed for each in _linked(o)])
         instant = history.now(connection, session.archive.clock)
         _complete_system_attributes(session, connection, fresh, instant)

@@ -1,9 +1,11 @@
 """Where bytes are kept: written aside, digested, renamed; located by their global file name.
 
 A file is complete under its final name or it is not there; it is never overwritten and never
-writable. Rows that point at it are written afterwards.
+writable. Rows that point at it are written afterwards. Who stores bytes that are there already makes their file young
+again, for old files that no row names are removed: see `datamodel.vacuum`.
 """
 
+import fcntl
 import hashlib
 import os
 import re
@@ -11,11 +13,12 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from datamodel import crash
-from datamodel.errors import DataLostError, UsageError
+from datamodel.errors import BusyError, DataLostError, UsageError
 
 STAGED = crash.declare("store.staged", "the bytes lie aside, digested and on disk, under no name yet")
 NAMED = crash.declare("store.named", "the bytes have their name, but no row points at them")
@@ -79,7 +82,8 @@ class Store:
             _sync(path)
             crash.reach(STAGED)
             name = filename.replace("{digest}", sha256[:16])
-            self._link(path, self._place(name), sha256)
+            with _locked(self.files, fcntl.LOCK_SH):  # nobody removes the file between a look and a touch
+                self._link(path, self._place(name), sha256)
         finally:
             path.unlink(missing_ok=True)
         crash.reach(NAMED)
@@ -89,6 +93,7 @@ class Store:
         target.parent.mkdir(exist_ok=True)
         _sync(self.files)
         path.chmod(0o444)
+        os.utime(path)  # it was written as long ago as the making took
         try:
             os.link(path, target)  # never overwrites
         except FileExistsError:
@@ -96,6 +101,7 @@ class Store:
                 raise UsageError(
                     f"the store already has other bytes under the name '{target.name}'"
                 ) from None
+            _renew(target, path)
         _sync(target.parent)
 
     def _place(self, filename: str) -> Path:
@@ -143,6 +149,61 @@ class Store:
                 continue  # it has just got its name
         return removed
 
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Nothing is removed within the block, by whoever is going to read what rows have named before.
+
+        Raises
+        ------
+        BusyError
+            Something is being removed.
+        """
+        with _locked(self.staging, fcntl.LOCK_SH, "files that nobody needs are being removed"):
+            yield
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody is within `kept` while the block lasts.
+
+        Raises
+        ------
+        BusyError
+            Somebody is.
+        """
+        with _locked(self.staging, fcntl.LOCK_EX, "a backup is being made, or files are being removed"):
+            yield
+
+    def untouched(self, limit: float) -> Iterator[Path]:
+        """The files that were stored last before an instant, in seconds since 1970."""
+        for folder in sorted(self.files.iterdir()):
+            for path in sorted(folder.iterdir()):
+                try:
+                    if path.stat().st_mtime < limit:
+                        yield path
+                except FileNotFoundError:
+                    continue  # somebody else removes files, too
+
+    def remove(self, filename: str, limit: float) -> int | None:
+        """Remove a file unless somebody has stored it since an instant; gives its size, or None where it stays.
+
+        Parameters
+        ----------
+        filename
+            Global name of a file that no row names, and none can begin to name meanwhile.
+        limit
+            The instant, in seconds since 1970.
+        """
+        place = self._place(filename)
+        with _locked(self.files, fcntl.LOCK_EX):
+            try:
+                there = place.stat()
+            except FileNotFoundError:
+                return None
+            if there.st_mtime >= limit:
+                return None
+            place.unlink()
+        return there.st_size
+
     def names(self) -> Iterator[str]:
         """Every global file name in the store."""
         for folder in sorted(self.files.iterdir()):
@@ -157,6 +218,28 @@ def digest(path: Path) -> tuple[int, str]:
             sha256.update(chunk)
             size += len(chunk)
     return size, sha256.hexdigest()
+
+
+def _renew(target: Path, equal: Path) -> None:
+    """Have a file be of now; where another account owns it, by one with equal bytes in its place."""
+    try:
+        os.utime(target)
+    except PermissionError:
+        os.replace(equal, target)
+
+
+@contextmanager
+def _locked(folder: Path, how: int, busy: str = "") -> Iterator[None]:
+    """A lock on a folder for a block; where `busy` says why others may have it, it is not waited for."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, how | (fcntl.LOCK_NB if busy else 0))
+        except BlockingIOError:
+            raise BusyError(f"{busy}; try again later") from None
+        yield
+    finally:
+        os.close(handle)
 
 
 def _sync(path: Path) -> None:

@@ -29,7 +29,7 @@ IN_BOOTSTRAP = {"bootstrap.made"}  # in test_bootstrap.py
 IN_ACCOUNTS = {"accounts.written", "accounts.done"}  # in test_accounts.py
 IN_LOGINS = {"login.key_written", "login.key_kept"}  # in test_log_in.py
 IN_UPGRADES = {"tables.adapted", "upgrade.step", "upgrade.done"}  # in test_evolution.py and test_upgrading.py
-IN_DELETING = {"delete.rows"}  # in test_deletion.py
+IN_DELETING = {"delete.rows", "vacuum.removed"}  # in test_deletion.py and test_vacuum.py
 IN_KEEPING = ("backup.", "restore.", "move.")  # in test_keeping_crashes.py
 TO_HIT = [*IN_GET, *(pytest.param(point, marks=pytest.mark.killing) for point in LATER)]
 

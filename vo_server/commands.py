@@ -30,6 +30,7 @@ from vo_server import (
     project_command,
     publishing_commands,
     quality_commands,
+    reclaiming,
     standing_commands,
     table_command,
     upgrading,
@@ -91,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
     project_command.add_commands(commands, shared)
     database_command.add_commands(commands, shared)
     table_command.add_commands(commands, shared)
+    reclaiming.add_commands(commands, shared)
     ingesting = add("ingest", _ingest, "Ingest raw FITS files; folders are searched.")
     ingesting.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="FITS file or folder")
     _add_json(ingesting)

@@ -79,7 +79,7 @@ def backup(
     UsageError
         The folder is none for a backup, or the database not that of the archive.
     BusyError
-        Another backup into this folder is under way.
+        Another backup into this folder is under way, or files of the store are being removed.
     DataLostError
         What was written cannot be read back as it was.
     """
@@ -88,15 +88,16 @@ def backup(
         making = _Making(config, folder, manifests.last(folder), progress, link)
         database = Database(config.database)
         try:
-            with snapshot(database) as taken:
-                custody.require(taken.connection, config.archive)
-                revision = taken.revision
-                tables = {table.name: making.table(taken, table) for table in taken.tables}
-                named = dict(making.named(taken))
+            with making.store.kept():
+                with snapshot(database) as taken:
+                    custody.require(taken.connection, config.archive)
+                    revision = taken.revision
+                    tables = {table.name: making.table(taken, table) for table in taken.tables}
+                    named = dict(making.named(taken))
+                crash.reach(TABLES_WRITTEN)
+                making.bring(named | dict(others(config.archive, file_of(config.database))))
         finally:
             database.close()
-        crash.reach(TABLES_WRITTEN)
-        making.bring(named | dict(others(config.archive, file_of(config.database))))
         crash.reach(FILES_BROUGHT)
         made = Manifest(
             now.isoformat(timespec="seconds"), program, revision, tables, making.files, tuple(making.lost)
@@ -144,7 +145,7 @@ class _Making:
         self, config: Config, folder: Path, last: Manifest | None, progress: Progress, link: bool
     ) -> None:
         self._archive = config.archive
-        self._store = Store(config.archive)
+        self.store = Store(config.archive)
         self._folder = folder
         self._last = last or Manifest("", "", None, {}, {})
         self._progress = progress
@@ -183,7 +184,7 @@ class _Making:
         """The files of the store that rows name, by their paths below the archive."""
         for filename, sha256 in files_of_rows(taken):
             try:
-                path = self._store.path(filename)
+                path = self.store.path(filename)
             except (DataLostError, UsageError) as error:
                 self.lost.append(str(error))
                 continue
