@@ -253,6 +253,7 @@ def test_a_page_elsewhere_cannot_make_tables_by_the_cookie_of_a_browser(
     sent = {"LANG": "ADQL", "QUERY": QUERY, "PHASE": "RUN", "csrf_token": own[1]}
     url = browser.post("/tap/async", data=sent).headers["Location"]
     run(shared)
+    assert "of 1.07 GB are used, most of it by mydb.own" in browser.get("/query/jobs").text
     form = re.search(
         r'<form class="save" method="post" action="([^"]+)"', browser.get("/query/jobs/list").text
     )

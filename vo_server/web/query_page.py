@@ -5,7 +5,7 @@ import json
 import flask
 from flask import Blueprint, Response, render_template
 
-from datamodel import tap_schema
+from datamodel import catalogues, quotas, tap_schema
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.errors import UsageError
@@ -85,7 +85,7 @@ def formats() -> list[tuple[str, str]]:
 @blueprint.get("/jobs")
 def jobs() -> str:
     """The queries in the background."""
-    return render_template("query_jobs.html", config=archive().config, jobs=_jobs())
+    return render_template("query_jobs.html", config=archive().config, jobs=_jobs(), use=_use())
 
 
 @blueprint.get("/jobs/list")
@@ -99,6 +99,15 @@ def _jobs() -> list[ShownJob]:
     if is_from_elsewhere(flask.request):
         return []
     return shown_jobs(archive(), dali.caller_of(flask.request), dali.who_asks(flask.request))
+
+
+def _use() -> str:
+    """How much of the quota the tables of the caller take; empty for strangers, who have none."""
+    opened, user = archive(), dali.caller_of(flask.request).user
+    if user is None:
+        return ""
+    with opened.database.read() as connection:
+        return quotas.use_of(connection, opened, user, catalogues.known(opened).entries).words
 
 
 @blueprint.get("/words")

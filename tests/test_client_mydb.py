@@ -1,9 +1,10 @@
-"""Do pyvo's own ways to make, fill, index, ask and remove tables work here, and does it save results of jobs?"""
+"""Do pyvo's own ways to make, fill, index, ask, save and remove tables work here? Does STILTS read them?"""
 
 import gc
 import io
+import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -14,11 +15,14 @@ from astropy.table import Table
 from pyvo.utils import activate_features
 from werkzeug.serving import make_server
 
-from datamodel import tokens
+from datamodel import projects, tokens
 from datamodel.archive import Archive
 from processing.classes import TABLES
 from tests.accounts import bearer
+from tests.catalogues import positions
 from vo_server.app import JOBS, create_app
+from vo_server.mydb import tables as own_tables
+from vo_server.mydb.publishing import publish
 from vo_server.tap.tap_schema import tables, update_tap_schema
 from vo_server.uws.worker import Worker
 
@@ -92,3 +96,19 @@ def test_pyvo_makes_fills_indexes_asks_and_removes_tables(url: str, archive: Arc
             stranger.create_table("mydb.stars", io.BytesIO(TABLE))
     del service, stranger, job
     gc.collect()
+
+
+def test_stilts_reads_a_table_of_a_user_that_the_world_sees(
+    url: str, archive: Archive, stilts: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    """STILTS before 3.4-9 cannot log in, and so sees no other."""
+    projects.set_member(archive, "P", "A", is_manager=True)
+    caller = archive.caller("A")
+    own_tables.create(archive, caller, "stars", positions([1.0, 2.0], [3.0, 4.0]), "x")
+    query = "adql=SELECT ra FROM mydb__41.stars ORDER BY ra"
+    asked = ("tapquery", f"tapurl={url}", "sync=true", query, "ofmt=csv")
+    refused = stilts(*asked)
+    assert (refused.returncode != 0, "unknown table" in refused.stderr) == (True, True)
+    publish(archive, caller, "stars", 4)
+    found = stilts(*asked)
+    assert found.stdout.split() == ["ra", "1.0", "2.0"], found.stderr
