@@ -268,9 +268,10 @@ def announce(archive: Archive, version: int) -> None:
     os.replace(written, folder / "version")
 
 
-def entries(connection: sa.Connection) -> tuple[Entry, ...]:
-    """Every catalogue, by name."""
-    return tuple(_entry(row) for row in connection.execute(sa.select(entry).order_by(entry.c.name)))
+def entries(connection: sa.Connection, creator: str | None = None) -> tuple[Entry, ...]:
+    """Every catalogue, or those of a creator, by name."""
+    whose = entry.c.creator == creator if creator is not None else sa.true()
+    return tuple(map(_entry, connection.execute(sa.select(entry).where(whose).order_by(entry.c.name))))
 
 
 def version(connection: sa.Connection) -> int:

@@ -22,56 +22,11 @@ from datamodel.context import ANONYMOUS, VO, WORLD, Caller, visible
 from datamodel.datatypes import Timestamp
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata
-
-
-@dataclass(frozen=True)
-class ColumnEntry:
-    """One row of ``tap_schema.columns``; the datatype is VOTable's."""
-
-    name: str
-    datatype: str
-    arraysize: str | None
-    xtype: str | None
-    size: int | None
-    description: str
-    utype: str | None
-    unit: str | None
-    ucd: str | None
-    indexed: int
-    principal: int
-    std: int
-
-
-@dataclass(frozen=True)
-class KeyEntry:
-    """A row of ``tap_schema.keys`` with its pairs of ``(from_column, target_column)``."""
-
-    target_table: str
-    columns: tuple[tuple[str, str], ...]
-    description: str = ""
-    utype: str | None = None
-
-
-@dataclass(frozen=True)
-class TableEntry:
-    """A row of ``tap_schema.tables`` with what belongs to it; `type` is ``table`` or ``view``."""
-
-    name: str
-    type: str
-    description: str
-    utype: str | None
-    columns: tuple[ColumnEntry, ...]
-    keys: tuple[KeyEntry, ...] = ()
-
-
-@dataclass(frozen=True)
-class SchemaEntry:
-    """A row of ``tap_schema.schemas`` with its tables."""
-
-    name: str
-    description: str
-    utype: str | None
-    tables: tuple[TableEntry, ...]
+from datamodel.tap_schema_rows import ColumnEntry as ColumnEntry
+from datamodel.tap_schema_rows import KeyEntry as KeyEntry
+from datamodel.tap_schema_rows import SchemaEntry as SchemaEntry
+from datamodel.tap_schema_rows import TableEntry as TableEntry
+from datamodel.tap_schema_rows import Told, rows_of
 
 
 def _c(name: str, description: str, type: str = "VARCHAR", ucd: str | None = None) -> Column:
@@ -206,8 +161,9 @@ TAP_SCHEMA_TABLES: tuple[Table, ...] = tuple(
 )
 
 
-Told = dict[str, list[dict[str, Any]]]
-"""Rows by the names of the five tables."""
+Brought = tuple[int, Owner, SchemaEntry]
+Which = Callable[[str, Any], Any]
+"""Gives a condition on rows, from the name of one of the five tables and its columns."""
 
 
 def write(
@@ -240,14 +196,14 @@ def write(
             return False
         connection.execute(sa.delete(_state))
         connection.execute(sa.insert(_state).values(digest=digest))
-        _replace(connection, _OWN, [(Owner(), _rows(schemas))])
+        _replace(connection, _OWN, [(Owner(), rows_of(schemas))])
         _note(connection, archive)
         after(connection)
     return True
 
 
 def write_catalogues(
-    connection: sa.Connection, archive: Archive, catalogues: Iterable[tuple[int, Owner, SchemaEntry]]
+    connection: sa.Connection, archive: Archive, catalogues: Iterable[Brought], which: Which | None = None
 ) -> None:
     """Replace what is told of catalogues, in a transaction under way, if `write` has been called before.
 
@@ -259,11 +215,14 @@ def write_catalogues(
         Its clock says when.
     catalogues
         Each with its place and its owner, as a schema of one table.
+    which
+        The rows that these are in the place of; None for all that tell of catalogues.
     """
     if not sa.inspect(connection).has_table(_state.name):
         return
     before = _of_the_world(connection)
-    _replace(connection, _BROUGHT, [(owner, _rows([schema], place)) for place, owner, schema in catalogues])
+    told = [(owner, rows_of([schema], place)) for place, owner, schema in catalogues]
+    _replace(connection, _BROUGHT, told, which)
     if _of_the_world(connection) != before:  # else strangers would see when something changed that is hidden
         _note(connection, archive)
 
@@ -275,9 +234,12 @@ def _create(connection: sa.Connection, archive: Archive) -> None:
     archive.database.create_missing(connection, [*_SQL.values(), _state, _written, *CATALOGUES])
 
 
-def _replace(connection: sa.Connection, keeper: str, told: Sequence[tuple[Owner, Told]]) -> None:
+def _replace(
+    connection: sa.Connection, keeper: str, told: Sequence[tuple[Owner, Told]], which: Which | None = None
+) -> None:
     for name, table in _SQL.items():
-        connection.execute(sa.delete(table).where(table.c.kept_by == keeper))
+        these = which(name, table.c) if which is not None else sa.true()
+        connection.execute(sa.delete(table).where(table.c.kept_by == keeper, these))
         rows = [row | asdict(owner) | {"kept_by": keeper} for owner, given in told for row in given[name]]
         if rows:
             connection.execute(sa.insert(table), rows)
@@ -338,35 +300,6 @@ def read(archive: Archive, caller: Caller = ANONYMOUS) -> tuple[SchemaEntry, ...
         SchemaEntry(row["schema_name"], row["description"], row["utype"], tuple(tables[row["schema_name"]]))
         for row in found["schemas"]
     )
-
-
-def _rows(schemas: Iterable[SchemaEntry], first: int = 0) -> Told:
-    """The rows of the five tables; the first schema, table and key have the number `first`."""
-    rows: Told = {name: [] for name in COLUMNS}
-    for schema_index, schema in enumerate(schemas, first):
-        told = {"utype": schema.utype, "description": schema.description, "schema_index": schema_index}
-        rows["schemas"].append({"schema_name": schema.name} | told)
-        for table in schema.tables:
-            _add_table(rows, schema.name, table, first)
-    return rows
-
-
-def _add_table(rows: Told, schema_name: str, table: TableEntry, first: int) -> None:
-    named = {"schema_name": schema_name, "table_name": table.name, "table_type": table.type}
-    told = {"utype": table.utype, "description": table.description}
-    rows["tables"].append(named | told | {"table_index": first + len(rows["tables"])})
-    for column_index, column in enumerate(table.columns):
-        values = asdict(column)
-        named = {"table_name": table.name, "column_name": values.pop("name")}
-        rows["columns"].append(named | values | {"column_index": column_index})
-    for key in table.keys:
-        key_id = f"{first + len(rows['keys']) + 1:04d}"
-        named = {"key_id": key_id, "from_table": table.name, "target_table": key.target_table}
-        rows["keys"].append(named | {"description": key.description, "utype": key.utype})
-        rows["key_columns"] += [
-            {"key_id": key_id, "from_column": from_column, "target_column": target_column}
-            for from_column, target_column in key.columns
-        ]
 
 
 _ORDER = {

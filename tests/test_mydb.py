@@ -15,17 +15,19 @@ from astropy.io import votable
 from flask.testing import FlaskClient
 from hypothesis import given
 
-from datamodel import catalogues, mydb, quotas, tokens
+from datamodel import catalogues, mydb, quotas, tap_schema, tokens
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
 from datamodel.job_claims import Holder
 from processing.classes import TABLES
 from tests.accounts import CHEAP, PASSWORD, bearer, with_password
-from tests.catalogues import COLUMNS, made_up, reading
+from tests.catalogues import COLUMNS, brought, made_up, positions, reading
 from vo_server.app import JOBS, create_app
+from vo_server.catalogue import importing
 from vo_server.mydb import jobs
 from vo_server.mydb import tables as own_tables
+from vo_server.mydb.publishing import publish
 from vo_server.tap.tap_schema import tables, update_tap_schema
 from vo_server.uws.service import Task
 from vo_server.uws.worker import Worker
@@ -77,7 +79,7 @@ def client(
     monkeypatch.setattr(shared, "config", shared.config)
     yield application
     for each in catalogues.known(shared).entries:
-        own_tables.drop_known(shared, each.name)
+        own_tables.drop_known(shared, each)
 
 
 def asked(client: FlaskClient, query: str, headers: dict[str, str]) -> str:
@@ -412,3 +414,28 @@ def test_where_somebody_can_log_in_the_capabilities_say_where_tables_are_loaded(
     text = client.get("/tap/capabilities").text
     assert text.count("#table-load-sync-1.x") == text.count("#table-update-async-1.x") == 1
     assert ANONYMOUS.user is None
+
+
+def test_what_one_user_changes_leaves_what_is_told_of_others_tables_as_it_was(
+    client: FlaskClient, shared: Archive
+) -> None:
+    """What is told after each change of one's own is what would be told if all were told anew."""
+    brought(shared, positions([1.0], [2.0]), "mydbish.stars", level=1)
+    for who, name in (("A", "one"), ("B", "one"), ("A", "two"), ("B", "three")):
+        own_tables.create(shared, shared.caller(who), name, positions([1.0], [2.0]), "x")
+    publish(shared, shared.caller("A"), "two", 2)
+    own_tables.drop(shared, shared.caller("B"), "one")
+    own_tables.append(shared, shared.caller("A"), "one", lambda: positions([1.0], [2.0]))
+    callers = [shared.caller(name) for name in "ABC"]
+    seen = [tap_schema.read(shared, caller) for caller in callers]
+    with importing.changing(shared):
+        pass
+    assert [tap_schema.read(shared, caller) for caller in callers] == seen
+    names = [
+        [table.name for schema in told for table in schema.tables if "mydb" in table.name] for told in seen
+    ]
+    assert names == [
+        ["mydb.one", "mydb.two", "mydb__41.two", "mydbish.stars"],
+        ["mydb.three", "mydb__41.two"],
+        [],
+    ]

@@ -45,7 +45,7 @@ def archive(shared: Archive) -> Iterator[Archive]:
     own_tables.create(shared, shared.caller("A"), "stars", positions([1.0], [2.0]), "x")
     yield shared
     for each in known(shared).entries:
-        own_tables.drop_known(shared, each.name)
+        own_tables.drop_known(shared, each)
 
 
 def sees(archive: Archive, caller: Caller, name: str) -> bool:

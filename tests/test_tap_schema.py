@@ -206,7 +206,7 @@ def test_an_update_that_fails_leaves_what_was_there(
     one = table("one", Column("a", "INTEGER"))
     tap_schema.update_tap_schema(archive, [one])
     before = kept.read(archive)
-    monkeypatch.setattr(kept, "_rows", lambda _schemas: {"schemas": [{"schema_name": object()}]})
+    monkeypatch.setattr(kept, "rows_of", lambda _schemas: {"schemas": [{"schema_name": object()}]})
     with pytest.raises(sa.exc.SQLAlchemyError):
         kept.write(archive, (), "another digest")
     assert kept.read(archive) == before

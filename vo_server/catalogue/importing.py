@@ -14,6 +14,7 @@ from datamodel.catalogue_workshop import sweep, workshop
 from datamodel.catalogues import Entry
 from datamodel.context import Caller
 from datamodel.errors import NotFoundError, UsageError, nearest
+from datamodel.mydb import is_mydb
 from vo_server.catalogue.described import Given, draft, rows
 from vo_server.catalogue.meanings import Tell, understood
 from vo_server.catalogue.names import checked
@@ -110,7 +111,7 @@ def keep(
     """
     with workshop(archive) as (id, folder):
         made = make(archive, replace(wanted, id=id), batches, folder, progress, weigh)
-        with changing(archive) as connection:
+        with changing(archive, made.creator if is_mydb(made.schema) else None) as connection:
             check(connection, made)
             return catalogues.register(connection, archive, made, replaces=replaces)
 
@@ -123,13 +124,13 @@ def drop(archive: Archive, name: str) -> None:
     NotFoundError
         There is none of that name.
     """
-    drop_known(archive, catalogues.named(catalogues.known(archive).entries, name).name)
+    drop_known(archive, catalogues.named(catalogues.known(archive).entries, name))
 
 
-def drop_known(archive: Archive, name: str) -> None:
+def drop_known(archive: Archive, found: Entry) -> None:
     """Do the same with one that is there, as it was looked up a moment ago."""
-    with changing(archive) as connection:
-        catalogues.drop(connection, archive, name)
+    with changing(archive, found.creator if is_mydb(found.schema) else None) as connection:
+        catalogues.drop(connection, archive, found.name)
     sweep(archive)
 
 
@@ -162,12 +163,20 @@ def _told(
 
 
 @contextmanager
-def changing(archive: Archive) -> Iterator[sa.Connection]:
-    """A transaction that changes which catalogues there are, and TAP_SCHEMA with it; others are told after it."""
+def changing(archive: Archive, user: str | None = None) -> Iterator[sa.Connection]:
+    """A transaction that changes which catalogues there are, and TAP_SCHEMA with it; others are told after it.
+
+    Parameters
+    ----------
+    archive
+        Prepared.
+    user
+        Whose own tables alone it changes; None where it may be more.
+    """
     with archive.database.write() as connection:
         archive.database.create_missing(connection, catalogues.TABLES)  # one at a time may change tables
         yield connection
-        tell_of_catalogues(connection, archive)
+        tell_of_catalogues(connection, archive, user)
         crash.reach(REGISTERED)
         version = catalogues.version(connection)
     crash.reach(COMMITTED)

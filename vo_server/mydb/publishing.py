@@ -46,8 +46,9 @@ def publish(archive: Archive, caller: Caller, name: str, level: int, project: st
     if level not in LEVELS:
         known = ", ".join(f"{number} {word}" for number, word in LEVELS.items())
         raise UsageError(f"the level is {level}, expected one of {known}")
-    with changing(archive) as connection:
-        entry = named(catalogues.entries(connection), name, caller)
+    found = named(catalogues.known(archive).seen_by(caller), name, caller)
+    with changing(archive, found.creator) as connection:
+        entry = named(catalogues.entries(connection, found.creator), name, caller)
         if project is not None and project != entry.project:
             if entry.privileges != MYDB:
                 raise UsageError(

@@ -147,7 +147,7 @@ def drop(archive: Archive, caller: Caller, name: str) -> Entry:
         There is no such table, or it is not the caller's to remove.
     """
     gone = require_removable(found(archive, name, caller), caller)
-    drop_known(archive, gone.name)
+    drop_known(archive, gone)
     return gone
 
 
@@ -161,7 +161,7 @@ def index(archive: Archive, caller: Caller, name: str, column: str) -> Entry:
     UsageError
         There is no such column, or it has no order.
     """
-    with changing(archive) as connection:
+    with changing(archive, user_of(caller)) as connection:
         entry = require_own(named(catalogues.entries(connection), name, caller), caller)
         place = _place(entry, column)
         wanted = entry.columns[place]
@@ -199,7 +199,7 @@ def _kept(
         room.require(size)
 
     def check(connection: sa.Connection, made: Entry) -> None:
-        now = catalogues.entries(connection)
+        now = catalogues.entries(connection, user)
         if former is not None and _state(former) not in map(_state, now):
             raise _ChangedError
         quotas.use_of(connection, archive, user, now, but).require(made.bytes)

@@ -5,6 +5,9 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, replace
+from functools import partial
+from itertools import chain
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -97,14 +100,44 @@ def update_tap_schema(archive: Archive, tables: Iterable[Table]) -> bool:
     return tap_schema.write(archive, schemas, digest, lambda it: tell_of_catalogues(it, archive))
 
 
-def tell_of_catalogues(connection: sa.Connection, archive: Archive) -> None:
-    """Have TAP_SCHEMA tell of the catalogues that there are, in a transaction that changed them."""
+def tell_of_catalogues(connection: sa.Connection, archive: Archive, user: str | None = None) -> None:
+    """Have TAP_SCHEMA tell of the catalogues that there are, in a transaction that changed them.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction.
+    archive
+        Its clock says when.
+    user
+        Whose own tables alone have changed; None where it may be more.
+    """
+    by_owner: dict[str, list[catalogues.Entry]] = {}
+    for each in catalogues.entries(connection, user):
+        own = mydb.is_mydb(each.schema)
+        if own or user is None:
+            by_owner.setdefault(each.creator if own else "", []).append(each)
     told = []
-    for place, each in placed(mydb.as_told(catalogues.entries(connection))):
+    for place, each in chain.from_iterable(placed(mydb.as_told(listed)) for listed in by_owner.values()):
         owner = tap_schema.Owner(each.creator, each.project, each.privileges)
         (schema,) = entries([each.described])
         told.append((place, owner, replace(schema, description=each.schema_description)))
-    tap_schema.write_catalogues(connection, archive, told)
+    if user is None:
+        tap_schema.write_catalogues(connection, archive, told)
+    else:
+        tap_schema.write_catalogues(connection, archive, told, partial(_own_tables_of, user))
+
+
+_NAMES = {"schemas": "schema_name", "tables": "schema_name", "columns": "table_name"}
+
+
+def _own_tables_of(user: str, name: str, columns: Any) -> Any:
+    """The condition on rows of TAP_SCHEMA that tell of the own tables of a user, which have no keys."""
+    if name not in _NAMES:
+        return sa.false()
+    told = columns[_NAMES[name]]
+    begins = (told.startswith(f"{mydb.SCHEMA}{mark}", autoescape=True) for mark in (".", "_"))
+    return sa.and_(columns.creator == user, sa.or_(told == mydb.SCHEMA, *begins))
 
 
 def entries(tables: Iterable[Table]) -> tuple[SchemaEntry, ...]:
