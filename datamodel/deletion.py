@@ -10,9 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel import crash, history
+from datamodel import crash, history, rights
 from datamodel.attributes import OID_LENGTH, class_named
-from datamodel.context import MYDB, PROJECT, Caller
+from datamodel.context import MYDB, PROJECT
 from datamodel.errors import ForbiddenError, UsageError
 from datamodel.history import event
 from datamodel.schema import metadata, table_of
@@ -186,7 +186,10 @@ def _planned(session: Session, connection: sa.Connection, instance: Any, tables:
     row = connection.execute(whose).one_or_none() if instance.__state__.saved else None
     if row is None:
         raise UsageError(f"{instance!r} is not stored: it was never committed, or is deleted already")
-    _refuse_untouchable(session.caller, instance, *row)
+    rights.require_writer(session.caller)
+    if any(cls.__name__ == RAW for cls in type(instance).__mro__):
+        raise ForbiddenError(f"{instance!r} is raw: raw frames are never deleted, but may be judged bad")
+    rights.require(connection, session.caller, rights.DELETE, rights.Owned(*row), instance)
     comments = set(_comments(connection, oid, tables))
     referring = [each for each in _references(connection, oid, tables) if each.object_id not in comments]
     seen = session.load_many(class_named("DBObject"), [each.object_id for each in referring])
@@ -206,22 +209,6 @@ def _of_lists_of(oid: str) -> sa.ColumnElement[bool]:
     """Whether a source is in a list of an object."""
     lists = sa.select(_SOURCE_OWNER.c.slid).where(_SOURCE_OWNER.c.object_id == oid)
     return _SOURCE.c.slid.in_(lists)
-
-
-def _refuse_untouchable(caller: Caller, instance: Any, creator: str, project: str, privileges: int) -> None:
-    if caller.as_of is not None:
-        raise ForbiddenError(f"the archive as of {caller.as_of.isoformat()} cannot be changed")
-    if any(cls.__name__ == RAW for cls in type(instance).__mro__):
-        raise ForbiddenError(f"{instance!r} is raw: raw frames are never deleted, but may be judged bad")
-    if privileges > PROJECT:
-        raise ForbiddenError(
-            f"{instance!r} is published at level {privileges}: it is not deleted, but may be judged bad"
-        )
-    manages = privileges == PROJECT and project in caller.managed
-    if caller.user is None or (creator != caller.user and not manages):
-        raise ForbiddenError(
-            f"{instance!r} is deleted by its creator, or at level 2 by a manager of project '{project}'"
-        )
 
 
 def _count(connection: sa.Connection, table: sa.TableClause, here: sa.ColumnElement[bool]) -> int:

@@ -86,12 +86,22 @@ def test_each_level_is_seen_by_those_it_is_for_and_reached_by_those_who_may(arch
             assert not sees(archive, caller, "mydb.stars")
 
 
+def test_a_table_begins_at_the_lowest_level_that_its_owner_works_at(archive: Archive) -> None:
+    two, three = (archive.caller("B", "P", level) for level in (2, 3))
+    made = own_tables.create(archive, two, "shared", positions([1.0], [2.0]), "x")
+    assert (made.privileges, made.project) == (2, "P")
+    assert sees(archive, two, "mydb.shared")
+    assert not sees(archive, archive.caller("C"), "mydb__42.shared")
+    with pytest.raises(ForbiddenError, match="you work from level 3 on"):
+        own_tables.create(archive, three, "hidden", positions([1.0], [2.0]), "x")
+
+
 @pytest.mark.parametrize(
     ("who", "level", "project", "message"),
     [
         ("A", 7, None, "the level is 7, expected one of 1 MyDB"),
         ("A", 1, None, "is at level 1 already"),
-        ("A", 3, None, "by managers of project 'P'"),
+        ("A", 3, None, "that is for the managers of project 'P'"),
         ("A", 2, "Q", "no member of project 'Q'; your projects are: P"),
         ("B", 2, None, "there is no table 'mydb__41.stars'"),
     ],
@@ -117,7 +127,7 @@ def test_what_is_published_stays(archive: Archive) -> None:
     for who in (a, m):
         with pytest.raises(ForbiddenError, match="published at level 3"):
             own_tables.drop(archive, who, "mydb__41.stars")
-        with pytest.raises(ForbiddenError, match="not taken back"):
+        with pytest.raises(ForbiddenError, match="cannot lower them to 2: nobody can"):
             publish(archive, who, "mydb__41.stars", 2)
     with pytest.raises(ForbiddenError, match="published at level 3"):
         own_tables.append(archive, a, "stars", lambda: positions([3.0], [4.0]))
@@ -150,15 +160,15 @@ def test_the_commands_list_publish_and_drop_and_give_quotas(
     status, said = run("table", "publish", "mydb.mine", "2", "--json")
     assert (status, json.loads(said)["level"]) == (0, 2)
     status, said = run("table", "publish", "mydb.mnie", "2")
-    assert (status, "did you mean 'mydb.mine'?" in said) == (1, True)
+    assert (status, "did you mean 'mydb.mine'?" in said) == (2, True)
     assert run("table", "publish", "mydb.mine", "2")[0] == 2
     assert (
         run("user", "quota", "eve", "5 kB")[1] == "eve: 48 B of 5 kB are used, most of it by mydb.mine 48 B\n"
     )
     assert run("user", "quota", "eve", "usual", "--json")[0] == 0
     assert run("user", "quota", "eve", "much")[0] == 2
-    assert run("user", "quota", "nobody", "1")[0] == 1
+    assert run("user", "quota", "nobody", "1")[0] == 2
     status, said = run("table", "save", "0" * 32, "mydb.later")
-    assert (status, "there is no job" in said) == (1, True)
+    assert (status, "there is no job" in said) == (2, True)
     assert run("table", "drop", "mydb.mine")[1] == "mydb_eve.mine is dropped\n"
     assert Path(archive.config.archive).exists()

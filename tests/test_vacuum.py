@@ -174,7 +174,7 @@ def test_the_commands_say_first_what_goes(
     )
     status, said = run("delete", made.object_id, "--yes", "--json")
     assert (status, json.loads(said)["deleted"]) == (0, True)
-    assert run("delete", made.object_id, "--yes")[0] == 1
+    assert run("delete", made.object_id, "--yes")[0] == 2
     age(at_work)
     assert "1 files of the store, 17 B, that no row names: they stay" in run("vacuum", "--dry-run")[1]
     status, said = run("vacuum", "--json", "--files-only")

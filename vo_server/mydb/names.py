@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from datamodel import mydb
+from datamodel import mydb, rights
 from datamodel.archive import Archive
 from datamodel.catalogues import Entry, known
 from datamodel.context import PROJECT, Caller
@@ -107,18 +107,22 @@ def require_own(entry: Entry, caller: Caller) -> Entry:
 
 
 def require_removable(entry: Entry, caller: Caller) -> Entry:
-    """See that the caller may remove a table: its creator may, and from level 2 on a manager of its project.
+    """See that the caller may remove a table, as if it were an object.
 
     Raises
     ------
     ForbiddenError
         It is somebody else's, or published beyond its project.
     """
-    manages = entry.privileges >= PROJECT and entry.project in caller.managed
-    if entry.creator != caller.user and not manages:
-        raise ForbiddenError(f"the table '{shown(entry, caller)}' is somebody else's: you may only read it")
     _refuse_published(entry, caller)
+    if not rights.may(caller, rights.DELETE, owned(entry)):
+        raise ForbiddenError(f"the table '{shown(entry, caller)}' is somebody else's: you may only read it")
     return entry
+
+
+def owned(entry: Entry) -> rights.Owned:
+    """What decides over a table."""
+    return rights.Owned(entry.creator, entry.project, entry.privileges)
 
 
 def _refuse_published(entry: Entry, caller: Caller) -> None:

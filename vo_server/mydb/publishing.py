@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from datamodel import accounts, catalogues
+from datamodel import accounts, catalogues, rights
 from datamodel.archive import Archive
 from datamodel.catalogues import Entry
-from datamodel.context import ARCHIVE, LEVELS, MYDB, PROJECT, VO, Caller
+from datamodel.context import LEVELS, MYDB, VO, Caller
 from datamodel.errors import ForbiddenError, UsageError
 from vo_server.catalogue.importing import changing
-from vo_server.mydb.names import named, shown
+from vo_server.mydb.names import named, owned, shown
 
 
 def publish(archive: Archive, caller: Caller, name: str, level: int, project: str | None = None) -> Entry:
@@ -63,17 +63,10 @@ def _require(connection: sa.Connection, entry: Entry, caller: Caller, level: int
     called = f"the table '{shown(entry, caller)}'"
     if level == entry.privileges:
         raise UsageError(f"{called} is at level {level} already")
-    if level < entry.privileges and entry.privileges >= ARCHIVE:
-        raise ForbiddenError(f"{called} is published at level {entry.privileges}: that is not taken back")
-    if min(level, entry.privileges) == MYDB and entry.creator != caller.user:
-        raise ForbiddenError(
-            f"{called} is somebody else's: its creator shares it with the project, or ceases to"
-        )
     if level > MYDB and entry.project not in caller.projects:
         mine = ", ".join(sorted(caller.projects)) or "none"
         raise ForbiddenError(f"you are no member of project '{entry.project}'; your projects are: {mine}")
-    if level > PROJECT and entry.project not in caller.managed:
-        raise ForbiddenError(f"{called} is published beyond level 2 by managers of project '{entry.project}'")
+    rights.require_level(connection, caller, owned(entry), level, shown(entry, caller))
     said = sa.select(accounts.project.c.maximum_privileges)
     most = connection.scalar(said.where(accounts.project.c.name == entry.project))
     if level > (VO if most is None else most):

@@ -17,8 +17,8 @@ from datamodel.arrays import KINDS
 from datamodel.catalogue_workshop import sweep
 from datamodel.catalogues import Entry
 from datamodel.columns import Column
-from datamodel.context import EVERY_PROJECT, MYDB, Caller
-from datamodel.errors import BusyError, TakenError, UsageError, nearest
+from datamodel.context import EVERY_PROJECT, MYDB, PROJECT, Caller
+from datamodel.errors import BusyError, ForbiddenError, TakenError, UsageError, nearest
 from datamodel.temporary import position_of
 from vo_server.catalogue.described import PIXEL, Given, cast, draft, rows
 from vo_server.catalogue.importing import changing, drop_known, keep
@@ -45,12 +45,18 @@ def require_new(archive: Archive, name: str, caller: Caller) -> str:
 
     Raises
     ------
+    ForbiddenError
+        It would be another's, or hidden from the caller, who has chosen to see higher levels alone.
     TakenError
         There is one.
     TooLargeError
         The caller has no room for any.
     """
     full = new_name(name, caller)
+    if caller.level > PROJECT:
+        raise ForbiddenError(
+            f"you work from level {caller.level} on, expected 1 or 2: tables of one's own begin there"
+        )
     if any(each.name == full for each in catalogues.known(archive).entries):
         raise TakenError(f"there is a table '{mydb.own_name(full, caller)}' already, expected another name")
     use(archive, user_of(caller)).require(1)
@@ -66,7 +72,7 @@ def create(
     description: str = "",
     noted: Noted = lambda size: None,
 ) -> Entry:
-    """Make a table of one's own, at level 1.
+    """Make a table of one's own, at level 1, or at 2 where that is the lowest which the caller works at.
 
     Parameters
     ----------
@@ -100,7 +106,9 @@ def create(
         full = require_new(archive, name, caller)
         sweep(archive)
         told = understood(_without_pixels(reading), lambda note: None)
-        wanted = draft(told, Given(full, description=description or None, level=MYDB), caller, source, MYDB)
+        level = max(caller.level, MYDB)
+        given = Given(full, description=description or None, level=level)
+        wanted = draft(told, given, caller, source, level)
         usual = archive.config.project if caller.project == EVERY_PROJECT else caller.project
         return _kept(archive, caller, replace(wanted, project=usual), rows(told, wanted), None, noted)
 
