@@ -16,7 +16,7 @@ SCHEMA = "mydb"
 
 SCHEMA_DESCRIPTION = "Your own tables"
 
-_LONGEST = 100
+_LONGEST, _KEPT = 100, 60
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789")
 
 
@@ -28,7 +28,7 @@ def schema_of(user: str) -> str:
     """
     made = "".join(c if c in _PLAIN else "".join(f"_{byte:02x}" for byte in c.encode()) for c in user)
     if len(made) > _LONGEST:
-        made = f"{made[:_LONGEST]}_{hashlib.sha256(user.encode()).hexdigest()}"
+        made = f"{made[:_KEPT]}__{hashlib.sha256(user.encode()).hexdigest()[:32]}"  # no other has __
     return f"{SCHEMA}_{made}"
 
 

@@ -19,12 +19,14 @@ from datamodel import catalogues, mydb, quotas, tap_schema, tokens
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
+from datamodel.errors import BusyError
 from datamodel.job_claims import Holder
 from processing.classes import TABLES
 from tests.accounts import CHEAP, PASSWORD, bearer, with_password
-from tests.catalogues import COLUMNS, brought, made_up, positions, reading
+from tests.catalogues import COLUMNS, ask, brought, made_up, positions, reading
 from vo_server.app import JOBS, create_app
 from vo_server.catalogue import importing
+from vo_server.formats.reading import Reading
 from vo_server.mydb import jobs
 from vo_server.mydb import tables as own_tables
 from vo_server.mydb.publishing import publish
@@ -95,9 +97,9 @@ def put(
     return str(answer.headers["Location"])
 
 
-@given(st.text("Aa_1.@+-é", max_size=60), st.text("Aa_1.@+-é", max_size=60))
+@given(st.text("Aa_1.@+-é", max_size=100), st.text("Aa_1.@+-é", max_size=100))
 def test_schemas_of_users_are_regular_identifiers_and_differ(one: str, other: str) -> None:
-    assert re.fullmatch("[a-z][a-z0-9_]*", mydb.schema_of(one))
+    assert re.fullmatch("[a-z][a-z0-9_]{0,104}", mydb.schema_of(one))
     assert (mydb.schema_of(one) == mydb.schema_of(other)) == (one == other)
 
 
@@ -439,3 +441,32 @@ def test_what_one_user_changes_leaves_what_is_told_of_others_tables_as_it_was(
         ["mydb.three", "mydb__41.two"],
         [],
     ]
+
+
+def test_rows_that_two_add_at_the_same_moment_are_all_there(client: FlaskClient, shared: Archive) -> None:
+    caller = shared.caller("A")
+    own_tables.create(shared, caller, "stars", positions([1.0], [2.0]), "x")
+    before = [positions([2.0], [3.0])]
+
+    def opened() -> Reading:
+        found = positions([3.0], [4.0])
+        if before:  # the table is changed after it was looked up and before its rows are kept
+            other = before.pop()
+            own_tables.append(shared, caller, "stars", lambda: other)
+        return found
+
+    own_tables.append(shared, caller, "stars", opened)
+    assert [row["ra"] for row in ask(shared, "SELECT ra FROM mydb.stars ORDER BY ra", caller)] == [
+        1.0,
+        2.0,
+        3.0,
+    ]
+    again = [positions([float(n)], [0.0]) for n in range(own_tables.ATTEMPTS)]
+
+    def always() -> Reading:
+        other = again.pop()
+        own_tables.append(shared, caller, "stars", lambda: other)
+        return positions([9.0], [0.0])
+
+    with pytest.raises(BusyError, match="is being changed by others"):
+        own_tables.append(shared, caller, "stars", always)
