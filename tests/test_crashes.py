@@ -28,7 +28,11 @@ IN_CHOOSING = {"favourite.rows", "default.rows", "waiver.rows"}  # in test_choos
 IN_BOOTSTRAP = {"bootstrap.made"}  # in test_bootstrap.py
 IN_ACCOUNTS = {"accounts.written", "accounts.done"}  # in test_accounts.py
 IN_LOGINS = {"login.key_written", "login.key_kept"}  # in test_log_in_pages.py
-IN_UPGRADES = {"tables.adapted", "upgrade.step", "upgrade.done"}  # in test_evolution.py and test_upgrading.py
+IN_UPGRADES = {
+    "tables.adapted",
+    "upgrade.step",
+    "upgrade.done",
+}  # in test_evolution.py, test_upgrading_killed.py
 IN_DELETING = {"delete.rows", "vacuum.removed"}  # in test_deletion.py and test_vacuum.py
 IN_PUBLISHING = {"publish.levels", "publish.done", "retract.written"}  # in test_publishing.py
 IN_ROW_SECURITY = {"protect.policies"}  # in test_row_security.py

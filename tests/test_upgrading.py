@@ -1,11 +1,7 @@
-"""Does an older archive say how it is upgraded, and is it then as if it had been begun now, whatever is killed?"""
+"""Does an older archive say how it is upgraded, and is it then as if it had been begun now?"""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,30 +12,21 @@ import sqlalchemy as sa
 from datamodel import custody
 from datamodel.archive import Archive
 from datamodel.config import Config
-from datamodel.crash import CRASH_POINTS
 from datamodel.errors import NotFoundError, UsageError
 from datamodel.history import event
-from datamodel.revisions import alembic_version, known, newest, revision_of
+from datamodel.revisions import alembic_version, known, newest
 from datamodel.schema import metadata
-from datamodel.schema_changes import schema_change
 from datamodel.session import Session
 from datamodel.upgrading import plan, upgrade
 from processing import classes
-from tests.old_archives import FIRST, SECOND, OldRemark, thaw
+from tests import old_archives
+from tests.old_archives import FIRST, SECOND, OldRemark, changes, revision
 from vo_server import awe, cli
 from vo_server.tap import tap_schema
 
+old, two = old_archives.old, old_archives.two
 assert tap_schema.tables  # so that all tables are known here
 FIRST_STEP = "0001  Write no value as NULL, and instants as ISO 8601, in the log of events"
-
-
-@pytest.fixture
-def old(database_url: str, tmp_path: Path, clock: Any) -> Iterator[Archive]:
-    """An archive from before revisions were counted, not prepared."""
-    opened = Archive(Config(archive=tmp_path / "archive", database_url=database_url, project="P"), clock)
-    thaw(opened)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -55,19 +42,6 @@ def command(
         return code, said.out, said.err
 
     return run
-
-
-def revision(archive: Archive) -> str | None:
-    with archive.database.read() as connection:
-        return revision_of(connection)
-
-
-def changes(archive: Archive) -> list[Any]:
-    with archive.database.read() as connection:
-        table = schema_change
-        return list(
-            connection.execute(sa.select(table.c.what, table.c.told, table.c.at).order_by(table.c.id))
-        )
 
 
 def events(archive: Archive, *attributes: str) -> list[tuple[Any, ...]]:
@@ -276,111 +250,6 @@ def test_where_no_archive_was_begun_there_is_nothing_to_upgrade(database_url: st
     empty.close()
 
 
-UPGRADE = """
-import sys
-from pathlib import Path
-from datamodel import custody
-from datamodel.archive import Archive
-from datamodel.config import Config
-from datamodel.upgrading import upgrade
-
-archive = Archive(Config(archive=Path(sys.argv[1]), database_url=sys.argv[2]))
-print(len(upgrade(archive, *map(Path, sys.argv[3:])).steps))
-archive.close()
-"""
-
-
-def start(archive: Archive, *folder: Path, at: str = "") -> subprocess.Popen[str]:
-    """Upgrade in a process of its own, which may end at a crash point."""
-    command = [
-        sys.executable,
-        "-c",
-        UPGRADE,
-        str(archive.config.archive),
-        archive.config.database,
-        *map(str, folder),
-    ]
-    environment = {**os.environ, "VO_CRASH_AT": at}
-    place = Path(__file__).parent.parent
-    return subprocess.Popen(command, env=environment, cwd=place, stdout=subprocess.PIPE, text=True)
-
-
-def test_every_crash_point_of_upgrades_is_hit_here() -> None:
-    assert sorted(p for p in CRASH_POINTS if p.startswith("upgrade.")) == ["upgrade.done", "upgrade.step"]
-
-
-TWO = {
-    "r0001_rename.py": """
-        with op.batch_alter_table("project") as table:
-            table.alter_column("description", new_column_name="told")
-    """,
-    "r0002_narrow.py": """
-        with op.batch_alter_table("project", naming_convention={"uq": "uq_%(table_name)s_%(column_0_name)s"}) as table:
-            table.alter_column("told", type_=sa.String(50), existing_type=sa.Text(), nullable=False)
-            table.create_unique_constraint("uq_project_told", ["told"])
-    """,
-}
-
-
-@pytest.fixture
-def two(tmp_path: Path) -> Path:
-    """A folder with two migrations that make a table anew to which others refer."""
-    return written(tmp_path / "versions", TWO)
-
-
-def written(folder: Path, migrations: dict[str, str]) -> Path:
-    folder.mkdir(exist_ok=True)
-    before = None
-    for name, body in migrations.items():
-        head = f'"""Do {name[6:-3]}."""\n\nimport sqlalchemy as sa\nfrom alembic import op\n\n'
-        head += f"revision, down_revision = {name[1:5]!r}, {before!r}\n\n\ndef upgrade():\n"
-        (folder / name).write_text(head + body.strip("\n"), encoding="utf-8")
-        before = name[1:5]
-    return folder
-
-
-@pytest.mark.parametrize(
-    ("at", "there"),
-    [
-        ("upgrade.step:2", False),
-        pytest.param("upgrade.step", False, marks=pytest.mark.killing),
-        pytest.param("upgrade.done", True, marks=pytest.mark.killing),
-    ],
-)
-def test_an_upgrade_killed_at_any_point_is_whole_or_nothing(
-    old: Archive, two: Path, at: str, there: bool
-) -> None:
-    process = start(old, two, at=at)
-    process.communicate()
-    assert process.returncode == 137
-    assert revision(old) == ("0002" if there else "0")
-    with old.database.read() as connection:
-        inspector = sa.inspect(connection)
-        assert {c["name"] for c in inspector.get_columns("project")} >= {"told" if there else "description"}
-        assert [name for name in inspector.get_table_names() if name.startswith("_alembic")] == []
-        assert inspector.has_table(schema_change.name) == there
-    assert len(upgrade(old, two).steps) == (0 if there else 2)
-    assert [row.told for row in changes(old)] == ["0001 Do rename", "0002 Do narrow"]
-
-
-def test_of_two_that_upgrade_at_once_one_does_it(old: Archive) -> None:
-    other = Archive(old.config, old.clock)
-    with ThreadPoolExecutor(2) as pool:
-        done = sorted(len(upgraded.steps) for upgraded in pool.map(upgrade, (old, other)))
-    other.close()
-    assert done == [0, len(known())]
-    assert len(changes(old)) == len(known())
-
-
-@pytest.mark.killing
-def test_of_two_processes_that_upgrade_at_once_one_does_it(old: Archive) -> None:
-    processes = [start(old), start(old)]
-    said = sorted(process.communicate()[0] for process in processes)
-    assert [process.returncode for process in processes] == [0, 0]
-    assert said == ["0\n", f"{len(known())}\n"]
-    assert len(changes(old)) == len(known())
-
-
 def test_a_table_that_others_refer_to_is_made_anew_with_its_rows(old: Archive, two: Path, clock: Any) -> None:
     done = upgrade(old, two)
     assert [(step.revision, step.what) for step in done.steps] == [
@@ -397,26 +266,6 @@ def test_a_table_that_others_refer_to_is_made_anew_with_its_rows(old: Archive, t
         connection.exec_driver_sql("DELETE FROM project")
     with pytest.raises(sa.exc.IntegrityError), old.database.write() as connection:
         connection.exec_driver_sql("INSERT INTO project VALUES ('Q', '', 5)")
-
-
-@pytest.mark.parametrize(
-    ("body", "failure"),
-    [
-        ('    op.execute("DELETE FROM account")', sa.exc.IntegrityError),
-        ('    raise RuntimeError("a mistake")', RuntimeError),
-    ],
-    ids=["rows that refer to none", "a mistake"],
-)
-def test_an_upgrade_that_fails_leaves_the_archive_as_it_was(
-    old: Archive, two: Path, body: str, failure: type[Exception]
-) -> None:
-    written(two, TWO | {"r0003_fail.py": body})
-    with pytest.raises(failure):
-        upgrade(old, two)
-    with old.database.read() as connection:
-        assert connection.exec_driver_sql("SELECT description FROM project").scalar() == ""
-        assert connection.exec_driver_sql("SELECT count(*) FROM account").scalar() == 2
-    assert revision(old) == "0"
 
 
 def test_a_database_of_another_archive_is_not_upgraded(
