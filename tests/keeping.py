@@ -2,6 +2,7 @@
 
 import filecmp
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import sqlalchemy as sa
 
 from datamodel import catalogues, custody, projects
@@ -26,6 +28,8 @@ from datamodel.schema import metadata
 from datamodel.session import Session
 from tests.catalogues import made_up
 from tests.catalogues import reading as read_as
+from tests.databases import Databases
+from tests.templates import BARE, FrozenClock, Templates
 from vo_server.catalogue.described import Given
 from vo_server.catalogue.importing import bring
 from vo_server.tap import tap_schema
@@ -46,6 +50,37 @@ class KeptThing(DataObject):
     sizes = persistent("Numbers", [float])
     other = persistent("Another thing", "KeptThing")
     others = persistent("Other things", ["KeptThing"])
+
+
+@pytest.fixture(scope="module")
+def full(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Config:
+    """Where an archive with something of everything is; to be copied, never opened."""
+    folder = tmp_path_factory.mktemp("furnished")
+    archive = templates.opened(BARE, folder / "archive", FrozenClock(), project="P")
+    for account, project in (("A", "P"), ("B", "P"), ("C", "Q")):
+        archive.add_account(account, project)
+    furnish(archive, folder)
+    archive.close()
+    return archive.config
+
+
+@pytest.fixture
+def furnished(full: Config, new_database: Databases, tmp_path: Path, clock: FrozenClock) -> Iterator[Archive]:
+    """A copy of it."""
+    shutil.copytree(full.archive, tmp_path / "archive")
+    url = new_database(like=full.database_url, at=tmp_path / "archive.sqlite")
+    archive = opened(replace(full, archive=tmp_path / "archive", database_url=url), clock)
+    yield archive
+    archive.close()
+    new_database.drop(url)
+
+
+@pytest.fixture(scope="module")
+def kept(full: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of it, with copies of all bytes; nobody writes there."""
+    folder = tmp_path_factory.mktemp("kept") / "backup"
+    backed_up(full, folder, link=False)
+    return folder
 
 
 def quiet(*_told: object) -> None:
