@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 ROOTS := datamodel processing registry vo_server
 SOURCES := $(ROOTS) tests bench docs
 PINNED := setup.cfg pyproject.toml constraints.txt
-FAST := not postgresql and not clients and not killing
+FAST := not postgresql and not clients and not killing and not thorough
 
 .DEFAULT_GOAL := help
 .PHONY: help init check fix test test-clients demo serve docs constraints changes clean
@@ -37,7 +37,7 @@ serve: $(VENV)/.demo ## serve an archive that is there; PORT= and ARCHIVE= say w
 test: $(VENV)/.test ## run the fast tests, TOGETHER= at a time; PYTEST= adds arguments
 	$(BIN)/python -m pytest -m '$(FAST)' -n $(TOGETHER) --dist loadfile $(PYTEST)
 
-test-clients: $(VENV)/.test ## run the second tier: PostgreSQL, real clients, killed processes
+test-clients: $(VENV)/.test ## run the second tier: PostgreSQL, real clients, what takes long
 	.ci/second-tier $(BIN)/python
 
 check: $(VENV)/.test ## look at style, types, imports and docstrings; changes nothing

@@ -9,6 +9,8 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
+
 from datamodel.archive import Archive
 
 PROGRAM = """
@@ -28,6 +30,7 @@ def free_port() -> int:
         return port
 
 
+@pytest.mark.thorough
 def test_two_processes_serve_until_they_are_interrupted(archive: Archive, tmp_path: Path) -> None:
     archive.close()
     port = free_port()

@@ -76,6 +76,7 @@ def test_code_that_has_changed_since_is_told_as_it_was(
     assert "of which the code was not kept" in out.getvalue()
 
 
+@pytest.mark.thorough
 def test_a_file_that_awe_runs_asks_plots_and_tells(observatory: Archive, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text("""
 targethot = HotPixelMap.get(date='2003-02-14', chip='A5382')

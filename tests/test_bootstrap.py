@@ -35,6 +35,7 @@ def judge(is_valid: int) -> None:
             raw.commit()
 
 
+@pytest.mark.thorough
 def test_without_raw_calibrations_a_frame_is_reduced_with_nominal_ones_and_says_so(session: Session) -> None:
     raw = (RawScienceFrame.chip == "A5382")[0]
     judge(0)
@@ -88,6 +89,7 @@ def test_a_wrong_question_says_what_is_wrong(session: Session, instrument: str, 
         )
 
 
+@pytest.mark.thorough
 def test_the_commands_make_show_and_pin_nominal_calibrations(
     observatory: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +118,7 @@ def test_the_commands_make_show_and_pin_nominal_calibrations(
     assert told(*early) == "1: vo-server: there is no chip 'A5382'\n"
 
 
+@pytest.mark.killing
 def test_a_bootstrap_that_is_killed_leaves_whole_calibrations_and_is_begun_again(
     observatory: Archive,
 ) -> None:

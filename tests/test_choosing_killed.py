@@ -26,9 +26,8 @@ WORDS = {
 ROWS = {PINNED: 1, SET: 2, WAIVED: 1}
 
 
-@pytest.mark.parametrize(
-    "point", [PINNED, *(pytest.param(p, marks=pytest.mark.killing) for p in (SET, WAIVED))]
-)
+@pytest.mark.killing
+@pytest.mark.parametrize("point", [PINNED, SET, WAIVED])
 def test_a_command_that_is_killed_has_done_nothing_and_is_given_again(
     observatory: Archive, point: str
 ) -> None:

@@ -284,7 +284,13 @@ def test_processes_that_write_at_once_lose_nothing(archive: Archive) -> None:
         assert all(o.is_on_dataserver() for o in DataObject.select_all())
 
 
-@pytest.mark.parametrize("point", ["store.staged", "store.named", ROWS_WRITTEN, COMMITTED])
+@pytest.mark.parametrize(
+    "point",
+    [
+        ROWS_WRITTEN,
+        *(pytest.param(p, marks=pytest.mark.killing) for p in ("store.staged", "store.named", COMMITTED)),
+    ],
+)
 def test_a_process_that_ends_anywhere_leaves_no_row_without_bytes_and_no_half_file(
     archive: Archive, point: str
 ) -> None:

@@ -51,6 +51,7 @@ def counts(observatory: Archive) -> Callable[[], dict[str, int]]:
     return count
 
 
+@pytest.mark.thorough
 def test_a_stranger_finds_downloads_and_queries(
     base_url: str, counts: Callable[[], dict[str, int]], observatory: Archive, survey: Path, tmp_path: Path
 ) -> None:

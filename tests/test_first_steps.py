@@ -43,7 +43,9 @@ def python_in(text: str) -> str:
     return next(iter(re.findall(r"```python\n(.*?)```", text, re.DOTALL)))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/getting_started.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", pytest.param("docs/getting_started.md", marks=pytest.mark.thorough)]
+)
 def test_the_first_python_runs_as_it_is_written(
     served: Archive, page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +55,7 @@ def test_the_first_python_runs_as_it_is_written(
     _run(code.replace(WRITTEN_URL, served.config.base_url))
 
 
+@pytest.mark.thorough
 def test_the_python_on_the_front_page_runs_as_it_is_shown(
     served: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,11 +46,6 @@ else:
 """
 
 
-def some(points: list[str], fast: str) -> list[Any]:
-    """All points, of which one is in the fast suite."""
-    return [p if p == fast else pytest.param(p, marks=pytest.mark.killing) for p in points]
-
-
 def killed(what: str, config: Config, other: str | Path, at: str) -> None:
     """Do something in a process that ends at a crash point."""
     command = [sys.executable, "-c", KEEP, what, str(config.archive), config.database_url, str(other)]
@@ -75,10 +70,9 @@ def test_every_crash_point_of_keeping_is_hit_here() -> None:
     assert sorted(BACKUP + RESTORE + MOVE) == sorted(ours)
 
 
-@pytest.mark.parametrize("point", some(BACKUP, "backup.files"))
-@pytest.mark.parametrize(
-    "is_first", [True, pytest.param(False, marks=pytest.mark.killing)], ids=["first", "second"]
-)
+@pytest.mark.killing
+@pytest.mark.parametrize("point", BACKUP)
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "second"])
 def test_a_backup_that_is_killed_leaves_the_one_before_as_it_was(
     small: Archive, tmp_path: Path, point: str, is_first: bool
 ) -> None:
@@ -101,7 +95,8 @@ def test_a_backup_that_is_killed_leaves_the_one_before_as_it_was(
     assert compare_with_archive(folder, small.config, quiet) == []
 
 
-@pytest.mark.parametrize("point", some(RESTORE, "restore.committed"))
+@pytest.mark.killing
+@pytest.mark.parametrize("point", RESTORE)
 def test_a_restore_that_is_killed_is_no_archive_and_is_begun_anew(
     small: Archive, tmp_path: Path, point: str, new_database: Callable[[], str], clock: Any
 ) -> None:
@@ -120,6 +115,7 @@ def test_a_restore_that_is_killed_is_no_archive_and_is_begun_anew(
     there.close()
 
 
+@pytest.mark.killing
 def test_the_database_of_a_restore_that_was_killed_is_not_opened_for_another_folder(
     small: Archive, tmp_path: Path, new_database: Callable[[], str], clock: Any
 ) -> None:
@@ -134,7 +130,9 @@ def test_the_database_of_a_restore_that_was_killed_is_not_opened_for_another_fol
         restored(tmp_path / "backup", other)
 
 
-@pytest.mark.parametrize("point", some(MOVE, "move.committed"))
+@pytest.mark.parametrize(
+    "point", ["move.committed", *(pytest.param(p, marks=pytest.mark.killing) for p in (MOVE[0], MOVE[2]))]
+)
 def test_an_archive_whose_move_is_killed_has_one_database(
     small: Archive, tmp_path: Path, point: str, new_database: Callable[[], str], clock: Any
 ) -> None:

@@ -193,6 +193,8 @@ def test_a_slow_refresh_that_was_overtaken_starts_over(
         assert connection.scalar(sa.select(listing_state.c.last_event)) == newest
 
 
+@pytest.mark.postgresql
+@pytest.mark.thorough
 def test_two_that_list_for_the_first_time_together_list_once(session: Session) -> None:
     archive, before = session.archive, listed(session)
     with session.transaction() as connection:

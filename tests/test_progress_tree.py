@@ -117,6 +117,7 @@ def test_what_another_makes_is_told_as_such(session: Session, observatory: Archi
     assert told[-1] == MADE
 
 
+@pytest.mark.thorough
 def test_get_in_a_shell_prints_its_answer_alone(observatory: Archive) -> None:
     at = {"VO_ARCHIVE": str(observatory.config.archive), "VO_DATABASE_URL": observatory.config.database_url}
     environment = os.environ | at | {"VO_WORKERS": "1", "VO_LOG_LEVEL": "ERROR"}

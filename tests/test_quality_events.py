@@ -240,6 +240,7 @@ tell_all(archive, (sys.argv[3],))
 """
 
 
+@pytest.mark.killing
 def test_a_process_killed_while_telling_has_lost_nothing(
     archive: Archive, receiver: Receiver, clock: Any
 ) -> None:

@@ -23,6 +23,7 @@ from processing.source_list import SourceList
 NIGHT: dict[str, Any] = {"date": "2003-02-14", "chip": "A5382"}
 
 
+@pytest.mark.thorough
 def test_every_class_has_a_figure_that_is_within_bounds(session: Session) -> None:
     SourceList.get(raw=(RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0])
     for cls in TARGET_CLASSES:
@@ -59,7 +60,9 @@ def constant(session: Session, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return found
 
 
-@pytest.mark.parametrize("value", [1.0, np.nan, -1e38])
+@pytest.mark.parametrize(
+    "value", [np.nan, *(pytest.param(value, marks=pytest.mark.thorough) for value in (1.0, -1e38))]
+)
 def test_images_of_one_value_or_of_none_are_drawn(
     session: Session, constant: list[Any], value: float
 ) -> None:

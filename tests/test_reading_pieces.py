@@ -107,6 +107,7 @@ except UsageError as refused:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("packed", "at"), [(False, 400_000), (True, 2)], ids=["plain, late", "gzip, at once"]
 )

@@ -47,6 +47,7 @@ def test_ohp_bias_and_read_noise_come_out_right_also_on_nights_without_biases(te
         assert bias.imstat.median == pytest.approx(300.0, rel=0.02)
 
 
+@pytest.mark.thorough
 @needs_data
 def test_ohp_spectra_are_reduced_with_their_lamp_flats(telescope: Session) -> None:
     ingest(telescope, [DATA / "ohp_t152_andor"])
@@ -57,6 +58,7 @@ def test_ohp_spectra_are_reduced_with_their_lamp_flats(telescope: Session) -> No
     assert reduced.uptodate()
 
 
+@pytest.mark.thorough
 @needs_data
 def test_huntsman_science_is_reduced_with_nominal_read_noise_and_its_stars_are_where_they_should(
     telescope: Session,

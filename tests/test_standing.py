@@ -41,15 +41,17 @@ def test_what_is_made_stands(session: Session) -> None:
     assert follow(session)
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.killing) for seed in (1, 2))])
-def test_the_index_says_what_a_walk_says_whatever_happens(session: Session, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "steps"), [(0, 2), *(pytest.param(seed, 10, marks=pytest.mark.thorough) for seed in range(3))]
+)
+def test_the_index_says_what_a_walk_says_whatever_happens(session: Session, seed: int, steps: int) -> None:
     chance = random.Random(seed)
     raws = list((RawScienceFrame.chip == "A5382").limit(3))
     for raw in raws[:2]:
         SourceList.get(raw=raw)
     renew(session)
     assert differences(session) == []
-    for step in range(10):
+    for step in range(steps):
         what = _something(session, chance, raws)
         renew(session)
         assert differences(session) == [], (step, what)
@@ -92,6 +94,7 @@ def _something(session: Session, chance: random.Random, raws: list[Any]) -> str:
     return f"{kind}: {made!r}"
 
 
+@pytest.mark.thorough
 def test_nominal_calibrations_and_what_lacks_something_are_told_of(session: Session) -> None:
     for cls in (RawBiasFrame, RawDomeFlatFrame, RawTwilightFlatFrame):
         for raw in cls.chip == "A5382":

@@ -216,6 +216,7 @@ def test_a_product_that_fails_its_limits_is_kept_flagged_and_not_used(session: S
     assert BiasFrame.get(**NIGHT).quality_flags == 0
 
 
+@pytest.mark.thorough
 def test_obscore_lists_a_reduced_frame_for_exactly_the_exposures_whose_plan_has_nothing_missing(
     session: Session,
 ) -> None:

@@ -187,7 +187,7 @@ def test_the_nearest_scope_is_ones_own_then_the_project_then_everybody(
         BiasFrame.select(**at, policy="nearest")
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.thorough) for s in (1, 2))])
 def test_selection_is_the_timeline_at_every_instant(
     chip: Any, archive: Archive, clock: Any, seed: int
 ) -> None:

@@ -32,7 +32,10 @@ from processing.source_list import SourceList
 PLAN = SurveyPlan(
     nights=(Night(date(2003, 2, 14), biases=10, darks=0, domeflats=5, twilightflats=5, sciences=1),)
 )
-CHIPS = ("A5382", "ccd50", "ccd53", "ccd54")
+CHIPS = [
+    "A5382",
+    *(pytest.param(chip, marks=pytest.mark.thorough) for chip in ("ccd50", "ccd53", "ccd54")),
+]
 BLENDED = 1 | 2  # neighbours do not matter for a median
 NIGHT = "2003-02-14"
 
