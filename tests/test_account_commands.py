@@ -2,17 +2,20 @@
 
 import io
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from datamodel import logins, tokens
 from datamodel.archive import Archive
+from datamodel.clock import utc_now
 from datamodel.config import Config
-from processing.opening import open_archive
 from tests import accounts as of_tests
 from tests.accounts import PASSWORD
+from tests.databases import Databases
+from tests.templates import COMPLETE, Templates
 from vo_server import cli
 
 cheap = of_tests.cheap
@@ -22,12 +25,18 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def run(
-    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+    tmp_path: Path,
+    templates: Templates,
+    new_database: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Iterator[Run]:
     """Runs a command on an archive; gives the exit code, and what it wrote to its two outputs."""
-    open_archive(Config(archive=tmp_path / "mine", database_url=database_url)).close()
+    archive = templates.opened(COMPLETE, tmp_path / "mine", utc_now)
+    archive.close()
+    url = archive.config.database_url
     monkeypatch.setenv("VO_ARCHIVE", str(tmp_path / "mine"))
-    monkeypatch.setenv("VO_DATABASE_URL", database_url)
+    monkeypatch.setenv("VO_DATABASE_URL", url)
 
     def run(words: str, typed: str = "") -> tuple[int, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(typed))
@@ -35,13 +44,16 @@ def run(
         told = capsys.readouterr()
         return code, told.out, told.err
 
-    return run
+    yield run
+    new_database.drop(url)
 
 
 @pytest.fixture
-def mine(run: Run, tmp_path: Path, database_url: str) -> Archive:
+def mine(run: Run, tmp_path: Path) -> Iterator[Archive]:
     """The same archive, to look at what was done."""
-    return Archive(Config(archive=tmp_path / "mine", database_url=database_url))
+    archive = Archive(Config(archive=tmp_path / "mine", database_url=os.environ["VO_DATABASE_URL"]))
+    yield archive
+    archive.close()
 
 
 def test_somebody_is_added_works_gets_tokens_and_is_disabled(run: Run, mine: Archive) -> None:

@@ -34,6 +34,7 @@ def telescope(database_url: str, tmp_path: Path, lent: Callable[[], object]) -> 
     opened.close()
 
 
+@pytest.mark.thorough
 @needs_data
 def test_ohp_bias_and_read_noise_come_out_right_also_on_nights_without_biases(telescope: Session) -> None:
     summary = ingest(telescope, [DATA / "ohp_t152_andor"])
