@@ -115,10 +115,11 @@ def observatory(
 ) -> Iterator[Archive]:
     """An archive of its own for one test, with the tiny survey ingested and nothing made."""
     opened = copy_of_observatory(tmp_path / "observatory")
+    url = opened.config.database_url  # a test may configure something else
     yield opened
     opened.close()
-    if opened.config.database_url:
-        new_database.drop(opened.config.database_url)
+    if url:
+        new_database.drop(url)
 
 
 @pytest.fixture

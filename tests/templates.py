@@ -131,6 +131,7 @@ def _peopled(
     opened = templates.opened(kind, folder / "archive", clock, project="P")
     for account, project in (("A", "P"), ("B", "P"), ("C", "Q")):
         opened.add_account(account, project)
+    url = opened.config.database_url  # a test may configure something else
     yield opened
     opened.close()
-    databases.drop(opened.config.database_url)
+    databases.drop(url)
