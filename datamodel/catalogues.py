@@ -218,6 +218,7 @@ def register(
     if not insert_absent(connection, entry, _row(made)):
         raise TakenError(f"there is a catalogue '{made.name}' already, expected another name or 'replace'")
     _count(connection)
+    row_security.follow(connection, archive.database)
     return made
 
 
@@ -243,7 +244,6 @@ def change(connection: sa.Connection, archive: Archive, catalogue: Entry) -> Ent
     if not connection.execute(here.values(**_row(made))).rowcount:
         raise NotFoundError(f"there is no catalogue '{made.name}' any more, or it has other rows")
     _count(connection)
-    row_security.follow(connection, archive.database)
     return made
 
 
