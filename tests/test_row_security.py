@@ -32,11 +32,16 @@ from tests.catalogues import brought, positions
 from tests.databases import ON_POSTGRESQL
 from vo_server import commands
 
-on_postgresql = pytest.mark.skipif(not ON_POSTGRESQL, reason="only PostgreSQL keeps rows from roles")
 on_sqlite = pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL keeps rows from roles")
 
 PASSWORD = "a long password of a role"
 PEOPLE = ("A", "B", "C")
+
+
+def on_postgresql(test: Any) -> Any:
+    """Of the second tier; nothing to look at on SQLite."""
+    reason = "only PostgreSQL keeps rows from roles"
+    return pytest.mark.postgresql(pytest.mark.skipif(not ON_POSTGRESQL, reason=reason)(test))
 
 
 class SecuredThing(DBObject):
