@@ -16,7 +16,7 @@ from datamodel.context import Caller, visible
 from datamodel.objects import DBObject
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata, oid_column, table_of
-from datamodel.standings import NOT_CHECKED, OK, OUTDATED, TO_BUILD, standing
+from datamodel.standings import NOT_CHECKED, OK, OUTDATED, RULES, TO_BUILD, standing, standing_state
 
 DATALINK_MIME = "application/x-votable+xml;content=datalink"
 
@@ -91,7 +91,7 @@ observation = sql_table(
 )
 """One row a product: ``row`` is ``<class>/<raw_id>``, the end of its publisher DID.
 
-``product_id`` is the best that is made; NULL where none is.
+``product_id`` is the best that is made; NULL where none is. An object that there is not stands for what is not known.
 """
 
 cover, edges = regions.region_tables("observation", metadata)
@@ -151,6 +151,7 @@ def _select(did_prefix: str, links_url: str, caller: Caller) -> sa.FromClause:
 _STATUS = sa.case(
     (observation.c.class_name == "RawScienceFrame", OK),
     (observation.c.product_id.is_(None), TO_BUILD),
+    (~sa.exists().where(standing_state.c.name == RULES, standing_state.c.value != ""), NOT_CHECKED),
     (standing.c.outdated == 1, OUTDATED),
     (standing.c.outdated == 0, OK),
     else_=NOT_CHECKED,

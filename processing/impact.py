@@ -5,10 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel.errors import UsageError, nearest
+from datamodel.errors import BusyError, UsageError, nearest
 from datamodel.history import event
+from datamodel.rights import CHANGE, Owned, require
 from datamodel.session import Session
-from processing.standing_keeping import renew, tried
+from processing.standing_keeping import follow, tried
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def impact(session: Session, instance: Any, **changes: Any) -> Impact:
         There is no such attribute, or it cannot be changed.
     ForbiddenError
         The caller may not make the change.
+    BusyError
+        The index of standings is being made anew.
     """
     known = [name for name, a in type(instance).__attributes__.items() if a.mutable]
     for name in changes:
@@ -69,7 +72,11 @@ def impact(session: Session, instance: Any, **changes: Any) -> Impact:
             raise UsageError(f"{type(instance).__name__}.{name} cannot be changed{nearest(name, known)}")
     if session.is_writing:
         raise UsageError("what a change would do cannot be told within a transaction")
-    renew(session)
+    owned = Owned(instance._creator, instance._project, instance._privileges)
+    with session.connection() as connection:
+        require(connection, session.caller, CHANGE, owned, instance)
+    if not follow(session):
+        raise BusyError("how products stand is being found out anew; try again later")
     state = instance.__state__
     before = dict(state.values), set(state.changed)
     turned: dict[str, tuple[str, int]] = {}

@@ -1,7 +1,7 @@
 """What ObsCore lists: every raw exposure, and each product that can be had of it; kept by events.
 
-A product is listed for exactly those exposures whose plan has nothing missing. Plans are walked here,
-after something happened, never in a query.
+A product is listed for exactly those exposures whose plan has nothing missing; which these are is found out for all
+together, after something happened, never in a query.
 """
 
 import json
@@ -26,10 +26,9 @@ from datamodel.schema import table_of
 from datamodel.session import Session
 from datamodel.sphere import separation
 from processing.algorithms.sky_positions import footprint
-from processing.keys import keys_of_raw
 from processing.news import news
-from processing.plan import Planner
 from processing.site import instruments_of
+from processing.standing_judge import Judge
 
 LISTED = ("ReducedScienceFrame", "SourceList")
 _STATE = "obscore"
@@ -71,11 +70,13 @@ def _affected(session: Session, last: int, newest: int) -> list[Any]:
     happened = _happened(session, last, newest)
     touched = session.load_many(DBObject, {e.object_id: None for e in happened})
     found = {o.object_id for o in touched.values() if isinstance(o, RawScienceFrame)}
-    found |= {o.raw.object_id for o in touched.values() if _is_of_exposure(o)}
+    found |= {o.raw.object_id for o in touched.values() if _is_of_exposure(o) and o.raw is not None}
     spans: dict[str, _Spans] = {"made": defaultdict(list), "changed": defaultdict(list)}
     for each in happened:
         frame = touched.get(each.object_id)
-        if frame is not None and not isinstance(frame, RawScienceFrame) and not _is_of_exposure(frame):
+        if frame is None or isinstance(frame, RawScienceFrame) or _is_of_exposure(frame):
+            continue
+        if all(isinstance(each, DBObject) for each in (frame.instrument, frame.chip)):
             kind = "made" if each.kind == "made" and not isinstance(frame, RawFrame) else "changed"
             spans[kind][frame.instrument.name, frame.chip.object_id] += _instants(frame, each)
     found.update(_near(session, spans["changed"]))
@@ -144,16 +145,24 @@ def _reach(session: Session, instrument: str) -> timedelta:
 
 
 def _rows(session: Session, exposures: Iterable[Any]) -> list[tuple[dict[str, Any], sky.Shape | None]]:
-    planner = Planner(instruments_of(session.archive))
-    classes = [class_named(name) for name in LISTED]
+    valid = [raw for raw in exposures if raw.is_valid > 0]
+    placed = [raw for raw in valid if raw.wcs]
+    with session.connection() as connection, session.within(connection):
+        judge = Judge(session, connection)
+        at_hand = {name: judge.at_hand(class_named(name), placed) for name in LISTED}
+    products = {
+        name: session.load_many(class_named(name), {oid: None for oid in found.values() if oid})
+        for name, found in at_hand.items()
+    }
     rows = []
-    for raw in exposures:
-        if raw.is_valid <= 0:
-            continue
-        shape = _shape(raw)
-        rows.append((_row(raw, "RawScienceFrame", None), shape))
-        nodes = [planner.node(c, keys_of_raw(raw)) for c in classes if raw.wcs]
-        rows += [(_row(raw, n.cls.__name__, n.existing), shape) for n in nodes if n.can_be_had]
+    for raw in valid:
+        corners = _corners(raw)
+        shape = _shape(corners)
+        rows.append((_row(raw, "RawScienceFrame", None, corners), shape))
+        for name, found in at_hand.items():
+            if raw.object_id in found:
+                product = products[name].get(found[raw.object_id] or "")
+                rows.append((_row(raw, name, product, corners), shape))
     return rows
 
 
@@ -161,14 +170,12 @@ def _corners(raw: Any) -> NDArray[np.float64] | None:
     return footprint(json.loads(raw.wcs), _size(raw)) if raw.wcs else None
 
 
-def _shape(raw: Any) -> sky.Shape | None:
-    corners = _corners(raw)
+def _shape(corners: NDArray[np.float64] | None) -> sky.Shape | None:
     return None if corners is None else sky.Polygon(tuple((float(ra), float(dec)) for ra, dec in corners))
 
 
-def _diameter_deg(raw: Any) -> float | None:
+def _diameter_deg(corners: NDArray[np.float64] | None) -> float | None:
     """The largest distance between corners."""
-    corners = _corners(raw)
     if corners is None:
         return None
     ra, dec = corners.T
@@ -186,10 +193,10 @@ _KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-def _row(raw: Any, class_name: str, product: Any) -> dict[str, Any]:
+def _row(raw: Any, class_name: str, product: Any, corners: NDArray[np.float64] | None) -> dict[str, Any]:
     ny, nx = _size(raw)
     estimate = {"ReducedScienceFrame": nx * ny * 4 // 1000, "SourceList": _KBYTE_A_SOURCE_LIST}
-    shape = _shape(raw)
+    shape = _shape(corners)
     image = class_name != "SourceList"
     return _KINDS[class_name] | {
         "row": f"{class_name}/{raw.object_id}",
@@ -204,7 +211,7 @@ def _row(raw: Any, class_name: str, product: Any) -> dict[str, Any]:
         "target_name": raw.OBJECT,
         "s_ra": raw.ra,
         "s_dec": raw.dec,
-        "s_fov": _diameter_deg(raw),
+        "s_fov": _diameter_deg(corners),
         "s_region": sky.to_stcs(shape) if shape is not None else None,
         "s_xel1": nx if image else None,
         "s_xel2": ny if image else None,

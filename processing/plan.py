@@ -52,6 +52,8 @@ class Planner:
     depth
         How many levels of what a target is made from are looked at: 0 takes all of it as it is. None for all of them;
         `PIPELINE` looks at what belongs to exposures, and takes calibrations as they are.
+    looks_at_bytes
+        Whether bytes that are gone are a reason.
     """
 
     def __init__(
@@ -60,10 +62,13 @@ class Planner:
         overrides: Mapping[str, Any] | None = None,
         demands: Demands = Demands(),  # noqa: B008 - frozen
         depth: Depth = None,
+        *,
+        looks_at_bytes: bool = True,
     ) -> None:
         self.instruments = instruments
         self.demands = demands
         self.depth = depth
+        self.looks_at_bytes = looks_at_bytes
         self.overrides = dict(overrides or {})
         self._nodes: dict[tuple[Any, ...], Node] = {}
         self._best: dict[tuple[Any, ...], Choice | None] = {}
@@ -200,7 +205,8 @@ class Planner:
     def _reasons(self, node: Node) -> Iterator[Reason]:
         product = node.existing
         yield from why.of_judgements(node.cls, product.is_valid, product.quality_flags)
-        yield from why.of_bytes(product)
+        if self.looks_at_bytes:
+            yield from why.of_bytes(product)
         nominal = why.is_nominal(product)
         if nominal and node.missing:
             return  # there is nothing to make a better one from

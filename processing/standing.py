@@ -4,14 +4,17 @@ What happened to an object touches the products whose keys it has, which are loo
 are made from them, and so on (`processing.standing_keeping`). Here it is only read.
 """
 
+import ast
 import hashlib
+import inspect
+import textwrap
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from datamodel import favourites
-from datamodel.context import NEWEST, SERVICE_ACCOUNT, WORLD, Caller
+from datamodel.context import NEWEST, WORLD, Caller
 from datamodel.history import event
 from datamodel.session import Session
 from datamodel.standings import (
@@ -33,6 +36,9 @@ from processing.site import instruments_of
 from processing.standing_entries import targets
 from processing.standing_judge import WALKS, loaded
 
+VERSION = 2
+"""Of how products are judged; another one has the index made anew. To be raised when `standing_judge` is mended."""
+
 
 def kept(session: Session, product: Any) -> list[Reason] | None:
     """What the index says of a product; None where it is not up to date, or the caller may see it otherwise.
@@ -46,7 +52,7 @@ def kept(session: Session, product: Any) -> list[Reason] | None:
     now = look(session)
     if now.mine or now.pinned or not is_true(session, now):
         return None
-    if session.caller.user not in (None, SERVICE_ACCOUNT) and now.hidden != "0":
+    if session.caller.user is not None and session.caller.level < WORLD and now.hidden != "0":
         return None
     return reasons_of(session, product)
 
@@ -94,16 +100,24 @@ def rules_of(session: Session, now: Any) -> str:
     """What stands for the declarations, waivers, defaults and instrument files by which products are judged."""
     declared = [_declared(cls) for cls in targets()]
     counted = (now.waived, now.revoked, now.everybody, now.unset)
-    return hashlib.sha256(repr((declared, counted, _instruments(session))).encode()).hexdigest()
+    told = (VERSION, declared, counted, _instruments(session))
+    return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def _declared(cls: Any) -> tuple[Any, ...]:
     """All in the code of a class by which its products are judged."""
-    forgives: Any = cls.forgives
-    code = forgives.__func__.__code__
     of_roles = [(name, r.planned, r.forgives_new, r.shares) for name, r in roles(cls).items()]
     values = [(name, p.attribute.default, p.affects) for name, p in parameters(cls).items()]
-    return cls.__name__, recipe_digest(cls), code.co_code, repr(code.co_consts), of_roles, values
+    return cls.__name__, recipe_digest(cls), _code(cls.forgives), of_roles, values
+
+
+@cache
+def _code(function: Any) -> str:
+    """What stands for the code of a function, in every process alike; its bytes where its text is not known."""
+    try:
+        return ast.dump(ast.parse(textwrap.dedent(inspect.getsource(function))))
+    except (OSError, SyntaxError, TypeError):
+        return repr(function.__code__.co_code)
 
 
 def _instruments(session: Session) -> str:

@@ -16,7 +16,7 @@ from datamodel.standings import CHECKED, standing_state
 from processing.plan import Planner
 from processing.site import instruments_of
 from processing.standing import is_true, look, reasons_of
-from processing.standing_entries import LENS, next_ids, targets
+from processing.standing_entries import LENS, from_class, next_ids, targets
 from processing.standing_keeping import distrust
 
 log = logging.getLogger("processing.standing")
@@ -41,9 +41,12 @@ def differences(session: Session) -> list[str]:
 
 
 def _difference(lens: Session, product: Any) -> str:
-    planner = Planner(instruments_of(lens.archive))
-    walked = {str(r) for r in planner.node_of(product, product.own_keys()).reasons} - {"data missing"}
-    known = {str(r) for r in reasons_of(lens, product) or []}
+    found = reasons_of(lens, product)
+    if found is None:
+        return ""  # what has no place in the survey that the world sees is not in the index
+    planner = Planner(instruments_of(lens.archive), looks_at_bytes=False)
+    walked = {str(r) for r in planner.node_of(product, product.own_keys()).reasons}
+    known = {str(r) for r in found}
     return f"{product!r}: {sorted(walked)}, and not {sorted(known)}" if walked != known else ""
 
 
@@ -81,10 +84,7 @@ def check_some(archive: Archive) -> int:
 def _products(lens: Session, after: str) -> Iterator[tuple[str, Any]]:
     """Products in the order of the index, and their places in it."""
     name, _, last = after.partition(" ")
-    left = list(targets())
-    while name and left[0].__name__ != name:
-        left.pop(0)
-    for cls in left:
+    for cls in from_class(name):
         while True:
             with lens.connection() as connection:
                 ids = next_ids(connection, cls, last, _AT_A_TIME)

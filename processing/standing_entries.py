@@ -56,6 +56,13 @@ def targets() -> tuple[Any, ...]:
     return _in_order(tuple(c for c in all_classes() if hasattr(c, "of_exposure")))
 
 
+def from_class(name: str) -> list[Any]:
+    """The classes of `targets` from the one of a name on; all where there is none of that name."""
+    ordered = list(targets())
+    places = [place for place, cls in enumerate(ordered) if cls.__name__ == name]
+    return ordered[places[0] :] if places else ordered
+
+
 @cache
 def _in_order(found: tuple[Any, ...]) -> tuple[Any, ...]:
     ordered: list[Any] = []
@@ -150,6 +157,8 @@ def _entries(connection: sa.Connection, cls: Any, ids: list[str] | None) -> Iter
     for row in connection.execute(statement):
         values = {n: row[place] for n, place in of_values}
         key = {n: row[place] for n, place in of_keys}
+        if None in (key["instrument"], key["chip"], key["instant"]):
+            continue  # what it belongs to is hidden, or was never said: there is no plan
         found.append(
             Entry(
                 values["object_id"],

@@ -79,6 +79,13 @@ class Index:
         self.connection.execute(_outdated(sa.and_(*here)))
         return len(ids), until
 
+    def forget_others(self) -> None:
+        """Remove the rows of classes that there are not any more."""
+        gone = standing.c.class_name.not_in([cls.__name__ for cls in targets()])
+        among = sa.select(standing.c.object_id).where(gone)
+        self.connection.execute(sa.delete(standing_role).where(standing_role.c.object_id.in_(among)))
+        self.connection.execute(sa.delete(standing).where(gone))
+
     def is_any_hidden(self) -> bool:
         """Whether there are objects that the world does not see."""
         root = table_of(DBObject)
@@ -179,15 +186,18 @@ class Index:
     ) -> None:
         """Judge anew the roles for which there is nothing, where what happened may give or take something."""
         kinds = {each.cls for each in happened.values()}
+        raws = sorted({each.raw for each in happened.values() if each.raw is not None})
         for user in targets():
             for name, target in role_targets(user).items():
                 if kinds.isdisjoint(made_from(target)):
                     continue
+                lacking = [standing_role.c.role == name, standing.c.class_name == user.__name__]
+                lacking += [standing.c.walked == LACKS, standing_role.c.best_id.is_(None)]
                 for chip, (start, end) in spans.items():
-                    here = [standing_role.c.role == name, standing.c.class_name == user.__name__]
-                    here += [standing.c.chip_id == chip, standing.c.walked == LACKS]
-                    here += [standing_role.c.best_id.is_(None), standing.c.instant.between(start, end)]
-                    self._role_again(user, name, sa.and_(*here))
+                    near = (standing.c.chip_id == chip, standing.c.instant.between(start, end))
+                    self._role_again(user, name, sa.and_(*lacking, *near))
+                for chunk in chunks(raws) if target.of_exposure else ():
+                    self._role_again(user, name, sa.and_(*lacking, standing.c.raw_id.in_(chunk)))
 
     def _judge_again(self, cls: Any, ids: list[str]) -> None:
         """Judge some products in every respect."""

@@ -77,8 +77,8 @@ class Judge:
         self._named = {o.object_id: o for cls in (Instrument, Chip, Filter) for o in cls.select_all()}
         self._recipes: dict[Any, frozenset[str]] = {}
         names = {oid: each.name for oid, each in self._named.items()}
-        files = instruments_of(lens.archive)
-        self._lacks = Lacks(connection, files, names, self._best, self._shared_now)
+        self._files = instruments_of(lens.archive)
+        self._lacks = Lacks(connection, self._files, names, self._best, self._shared_now)
         self._nominal: set[str] | None = None
 
     def judged(self, cls: Any, found: list[Entry]) -> Written:
@@ -100,11 +100,31 @@ class Judge:
                 how = WALKS if WALKS in (how, needs) else max(how, needs)
                 rows.append(_role_row(cls, entry.object_id, name, used, best, shared, reasons))
             own = self._walked(cls, entry.object_id) if how == WALKS else self._own(cls, entry)
+            if not self._is_made(cls, entry):
+                own, how, rows = [], RULES, [row | {"reasons": NONE} for row in rows]
             if how == WALKS:
                 rows = [row | {"reasons": "[]"} for row in rows]
             written.rows.append(_row(entry, own, how))
             written.roles += rows
         return written
+
+    def _is_made(self, cls: Any, entry: Entry) -> bool:
+        """Whether products of a class are made for the instrument at all; else there is no plan, and no reason."""
+        file = self._files.named(self._named[entry.instrument or ""].name)
+        return bool(file.makes(cls.__name__))
+
+    def at_hand(self, cls: Any, raws: list[Any]) -> dict[str, str | None]:
+        """Of some raw exposures, by identifier, those of which a product of a class can be had: the best there is.
+
+        None where there is none, and it could be made.
+        """
+        self._winners.prepare(cls, [raw.object_id for raw in raws])
+        found: dict[str, str | None] = {}
+        for raw in raws:
+            best = self._winners.newest(cls, raw.object_id)
+            if best is not None or self._lacks.can_be_made(cls, _place_of(raw)):
+                found[raw.object_id] = best
+        return found
 
     def role(self, user: Any, name: str, rows: list[Any]) -> list[tuple[str | None, str, int]]:
         """Of a role of some rows of `standing` with ``used_id`` and ``shared``: the best, the reasons, and how."""
@@ -226,9 +246,8 @@ class Judge:
     def _walked(self, cls: Any, object_id: str) -> list[Reason]:
         """All reasons of a product by a walk of its plan."""
         product = self._lens.load(cls, object_id)
-        planner = Planner(instruments_of(self._lens.archive))
-        found = planner.node_of(product, product.own_keys()).reasons
-        return [reason for reason in found if reason.kind != "data missing"]
+        planner = Planner(instruments_of(self._lens.archive), looks_at_bytes=False)
+        return list(planner.node_of(product, product.own_keys()).reasons)
 
 
 def _forgives(cls: Any) -> bool:
@@ -257,6 +276,13 @@ def _shared(text: str) -> Shared:
 
 def _place(entry: Entry) -> _Place:
     return _Place(entry.instrument, entry.chip, entry.filter, entry.compatibility, entry.instant, entry.raw)
+
+
+def _place_of(raw: Any) -> _Place:
+    instrument, chip, filter = (
+        getattr(each, "object_id", None) for each in (raw.instrument, raw.chip, raw.filter)
+    )
+    return _Place(instrument, chip, filter, raw.compatibility or "", raw.DATE_OBS, raw.object_id)
 
 
 def _kept(cls: Any, name: str, best: str | None) -> str | None:

@@ -16,7 +16,7 @@ from datamodel.session import Session
 from datamodel.standings import AFTER, BUILDING, HIDDEN, LAST, RULES, SINCE, standing_state
 from processing.news import news
 from processing.standing import is_true, last_event, look, rules_of
-from processing.standing_entries import LENS, targets
+from processing.standing_entries import LENS, from_class, targets
 from processing.standing_index import Index
 
 FOLLOWED = crash.declare("standings.followed", "what happened is taken in, the transaction is not committed")
@@ -25,7 +25,10 @@ STEPPED = crash.declare("standings.step", "some products are judged anew, the tr
 FEW = 1000
 """So many products are judged anew while somebody waits."""
 
-_STEP = 5000
+_STEP = 1000
+_EVENTS = 5000
+"""So many are taken in together."""
+
 _AT_FIRST = {LAST: "0", RULES: "", HIDDEN: "0", BUILDING: "", SINCE: "0", AFTER: ""}
 
 Progress = Callable[[str, int], None]
@@ -52,21 +55,24 @@ def follow(session: Session) -> bool:
         with session.transaction() as connection:
             said = _locked(connection)
             if said[RULES] == rules and found is not None:
-                _follow(session, connection, said, found[1])
+                _follow(session, connection, said, min(found[1], int(said[LAST]) + _EVENTS))
     return True
 
 
 def renew(session: Session, progress: Progress | None = None) -> None:
-    """Make the index true, anew where other rules made it; long for many products, and no step of it is long."""
+    """Make the index true, anew where other rules made it; long for many products, and no step of it is long.
+
+    Where somebody makes it by yet other rules, as another version of the program does, that is left to them.
+    """
     while not follow(session):
         now = look(session)
-        if now.rules != (rules := rules_of(session, now)):
-            _build(session, rules, progress)
+        if now.rules != (rules := rules_of(session, now)) and not _build(session, rules, progress):
+            return
 
 
 def tried(session: Session, connection: sa.Connection, newest: int) -> dict[str, tuple[str, int]]:
     """What turns by events of a transaction under way: the class of each product, and whether it is outdated then."""
-    last = connection.scalar(sa.select(last_event())) or 0
+    last = int(_locked(connection)[LAST])
     with Session(session.archive, LENS) as lens, lens.within(connection):
         index = Index(lens, connection)
         index.follow(last, newest)
@@ -99,21 +105,22 @@ def _follow(session: Session, connection: sa.Connection, said: dict[str, str], n
     _say(connection, {LAST: str(newest), HIDDEN: str(int(index.has_hidden or said[HIDDEN] == "1"))})
 
 
-def _build(session: Session, rules: str, progress: Progress | None) -> None:
-    """Make it anew by some rules, inputs first; ends where somebody else has done it, or the rules changed."""
+def _build(session: Session, rules: str, progress: Progress | None) -> bool:
+    """Make it anew by some rules, inputs first; gives False where somebody else makes it by others meanwhile."""
     found = news(session, sa.literal(0))
     newest = 0 if found is None else found[1]
-    is_done = False
-    while not is_done:
-        if rules_of(session, look(session)) != rules:
-            return
+    has_begun = is_done = False
+    while not is_done and rules_of(session, look(session)) == rules:
         with session.transaction() as connection:
             said = _locked(connection)
             if said[RULES] == rules:
-                return
+                break
             if said[BUILDING] != rules:
-                said |= {BUILDING: rules, SINCE: str(newest), AFTER: ""}
-            is_done = _step(session, connection, said, progress)
+                if has_begun and said[BUILDING]:
+                    return False
+                said |= {RULES: "", BUILDING: rules, SINCE: str(newest), AFTER: ""}
+            is_done, has_begun = _step(session, connection, said, progress), True
+    return True
 
 
 def _step(
@@ -121,9 +128,7 @@ def _step(
 ) -> bool:
     """Judge some products after those that were judged before; gives whether these were the last."""
     name, _, after = said[AFTER].partition(" ")
-    left = list(targets())
-    while name and left[0].__name__ != name:
-        left.pop(0)
+    left = from_class(name)
     with Session(session.archive, LENS) as lens, lens.within(connection):
         index = Index(lens, connection)
         count, until = index.rebuild(left[0], after, _STEP)
@@ -135,6 +140,7 @@ def _step(
         if left:
             _say(connection, said | {AFTER: f"{left[0].__name__} {until or ''}"})
             return False
+        index.forget_others()
         hidden = str(int(index.is_any_hidden()))
     _say(connection, {LAST: said[SINCE], RULES: said[BUILDING], HIDDEN: hidden, BUILDING: "", AFTER: ""})
     return True
@@ -144,8 +150,10 @@ def _locked(connection: sa.Connection) -> dict[str, str]:
     """What the index says of itself; nobody else changes it until the transaction ends."""
     for name, value in _AT_FIRST.items():
         insert_absent(connection, standing_state, {"name": name, "value": value})
-    locked = sa.select(standing_state.c.name, standing_state.c.value).with_for_update()
-    return {row.name: row.value for row in connection.execute(locked)}
+    lock = sa.select(standing_state.c.value).where(standing_state.c.name == LAST).with_for_update()
+    connection.execute(lock)
+    said = sa.select(standing_state.c.name, standing_state.c.value)
+    return {row.name: row.value for row in connection.execute(said)}
 
 
 def _say(connection: sa.Connection, values: dict[str, Any]) -> None:

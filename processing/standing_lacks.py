@@ -10,6 +10,8 @@ import sqlalchemy as sa
 from datamodel.compile import Joins
 from datamodel.context import visible
 from datamodel.frames import RawFrame
+from datamodel.objects import DBObject
+from datamodel.schema import table_of
 from processing.declarations import ALWAYS, roles
 from processing.instrument import Instruments
 from processing.standing_entries import LENS
@@ -49,6 +51,7 @@ class Lacks:
         self._best = best
         self._shared = shared
         self._times: dict[tuple[Any, ...], list[datetime]] = {}
+        self._valid: dict[str, bool] = {}
         self._known: dict[tuple[Any, ...], bool] = {}
 
     def can_be_made(self, cls: Any, place: Any) -> bool:
@@ -69,8 +72,10 @@ class Lacks:
         for name, declared in roles(cls).items():
             target = declared.attribute.target_class()
             if issubclass(target, RawFrame):
-                inputs[name] = not declared.attribute.many or self._are_enough(
-                    cls, target, place, file, night
+                inputs[name] = (
+                    self._are_enough(cls, target, place, file, night)
+                    if declared.attribute.many
+                    else self._is_valid(place.raw)
                 )
             else:
                 there = self._best(target, place, self._shared(cls, name, place)) is not None
@@ -78,6 +83,16 @@ class Lacks:
             if not inputs[name] and declared.planned == ALWAYS:
                 return False
         return not cls.check_preconditions(inputs)
+
+    def _is_valid(self, raw: str | None) -> bool:
+        """Whether an exposure can be used."""
+        if raw is None:
+            return False
+        if raw not in self._valid:
+            root = table_of(DBObject)
+            here = sa.select(root.c.is_valid).where(root.c.object_id == raw, root.c.privileges >= LENS.level)
+            self._valid[raw] = (self._connection.scalar(here) or 0) > 0
+        return self._valid[raw]
 
     def _are_enough(self, cls: Any, kind: Any, place: Any, file: Any, night: Any) -> bool:
         start, end = file.window(cls.__name__, night)

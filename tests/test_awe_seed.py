@@ -159,7 +159,7 @@ def test_parameters_are_completed_down_to_their_names(
 def test_an_error_and_ctrl_c_are_one_line(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
     shell.run_cell("HotPixelMap.get(date='2003-02-14', chip='A5381')")
     said = capsys.readouterr()
-    assert said.err.startswith("NotFoundError: there is no chip 'A5381'; did you mean 'A5382'?")
+    assert said.err.startswith("NotFoundError: there is no chip 'A5381'; there are SIMCAM/A5382, ")
     assert said.err.count("\n") == 1
     shell.run_cell("raise KeyboardInterrupt")
     assert capsys.readouterr() == ("", "KeyboardInterrupt\n")

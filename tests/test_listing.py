@@ -77,7 +77,7 @@ def test_a_long_past_is_looked_at_in_pieces(session: Session, monkeypatch: pytes
     with session.transaction() as connection:
         connection.execute(sa.update(listing_state).values(last_event=0))
         connection.execute(sa.delete(observation))
-    monkeypatch.setattr(listing, "_EVENTS", 7)
+    monkeypatch.setattr(listing, "_EVENTS", 60)
     assert refresh(session) >= len(before["ReducedScienceFrame"])
     assert {name: listed(session, name) for name in listing.LISTED} == before
 

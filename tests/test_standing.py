@@ -12,11 +12,15 @@ import sqlalchemy as sa
 
 from datamodel import crash
 from datamodel.archive import Archive
+from datamodel.context import Caller
 from datamodel.errors import ArchiveError, UsageError
 from datamodel.frames import RawBiasFrame, RawDomeFlatFrame, RawScienceFrame, RawTwilightFlatFrame
+from datamodel.objects import DBObject
+from datamodel.schema import table_of
 from datamodel.session import Session
 from datamodel.standings import standing
 from processing import defaults, standing_keeping
+from processing import standing as module
 from processing.bias_frame import BiasFrame
 from processing.bootstrap import bootstrap
 from processing.classes import TARGET_CLASSES
@@ -66,7 +70,7 @@ def _something(session: Session, chance: random.Random, raws: list[Any]) -> str:
         each.commit()
         return f"{each!r} is {each.is_valid}"
     if kind == "judge raw":
-        cls = chance.choice((RawBiasFrame, RawDomeFlatFrame, RawTwilightFlatFrame))
+        cls = chance.choice((RawBiasFrame, RawDomeFlatFrame, RawTwilightFlatFrame, RawScienceFrame))
         each = chance.choice(list(cls.chip == "A5382"))
         each.is_valid = 0 if each.is_valid else 1
         each.commit()
@@ -221,3 +225,54 @@ def _compared_today(archive: Archive) -> int:
     while compared := check_some(archive):
         count += compared
     return count
+
+
+def test_an_invalid_exposure_lacks_what_cannot_be_made_of_it(session: Session) -> None:
+    raw = (RawScienceFrame.chip == "A5382")[0]
+    sources = SourceList.get(raw=raw)
+    for each in (raw, sources.frame):
+        each.is_valid = 0
+        each.commit()
+    assert differences(session) == []
+    assert "missing:frame" in [str(reason) for reason in kept(session, sources) or ()]
+
+
+def test_a_product_without_a_place_in_the_survey_is_not_in_the_index_and_stops_nobody(
+    session: Session,
+) -> None:
+    raw = (RawScienceFrame.chip == "A5382")[0]
+    reduced = ReducedScienceFrame.get(raw=raw)
+    BiasFrame(_privileges=4).commit()
+    root = table_of(DBObject)
+    with session.transaction() as connection:
+        hidden = sa.update(root).where(root.c.object_id == raw.object_id)
+        connection.execute(hidden.values(privileges=1, creator="x"))
+    distrust(session)
+    keep_up(session.archive)
+    assert follow(session)
+    with Session(session.archive, Caller(None, level=4)) as stranger:
+        assert kept(stranger, reduced) is None
+    assert differences(session) == []
+
+
+def test_bytes_that_are_gone_are_no_difference(session: Session) -> None:
+    reduced = ReducedScienceFrame.get(raw=(RawScienceFrame.chip == "A5382")[0])
+    session.archive.store.path(reduced.bias.filename).unlink()
+    assert [str(reason) for reason in reduced.bias.why()] == ["data missing"]
+    assert differences(session) == []
+
+
+def test_an_index_that_others_have_begun_to_make_anew_is_not_believed(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SourceList.get(raw=(RawScienceFrame.chip == "A5382")[0])
+    monkeypatch.setattr(standing_keeping, "FEW", 0)
+    monkeypatch.setattr(standing_keeping, "_STEP", 1)
+    now = module.VERSION
+    monkeypatch.setattr(module, "VERSION", now + 1)
+    with killed_at(STEPPED, 4):
+        renew(session)
+    monkeypatch.setattr(module, "VERSION", now)
+    assert kept(session, made) is None
+    renew(session)
+    assert kept(session, made) == []

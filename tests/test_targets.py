@@ -33,6 +33,7 @@ from processing.read_noise import ReadNoise
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.site import instruments_of
 from processing.source_list import SourceList
+from processing.standing_keeping import distrust
 
 NIGHT = {"date": "2003-02-14", "chip": "A5382"}
 MADE_CLASSES = TARGET_CLASSES
@@ -313,6 +314,7 @@ def test_a_hidden_input_makes_a_product_obsolete_and_no_error(session: Session, 
         connection.execute(
             sa.update(table).where(table.c.object_id == hidden).values(privileges=1, creator="x")
         )
+    distrust(session)  # no event has told of it
     with Session(observatory, Caller("someone", level=4)):
         stored = BiasFrame(object_id=bias.object_id)
         assert [str(r) for r in stored.why()] == ["obsolete:raw_bias_frames"]

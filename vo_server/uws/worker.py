@@ -26,6 +26,8 @@ LOGINS_S = 600.0
 CATALOGUES_S = 60.0
 KEEPING_S = 10.0
 CHECKING_S = 20.0
+ENDING_S = 5.0
+"""For chores under way, which may be killed at any moment."""
 
 
 class Worker:
@@ -69,7 +71,7 @@ class Worker:
                 if not self.run_one(holder):
                     watch.wait(POLL_S)
         for each in minding:
-            each.join()
+            each.join(ENDING_S)
 
     def run_one(self, holder: Holder) -> bool:
         """Run the job that is next; whether there was one."""
