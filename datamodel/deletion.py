@@ -15,7 +15,7 @@ from datamodel.attributes import OID_LENGTH, class_named
 from datamodel.context import MYDB, PROJECT
 from datamodel.errors import ForbiddenError, UsageError
 from datamodel.history import event
-from datamodel.schema import metadata, table_of
+from datamodel.schema import OF_CATALOGUE, metadata, table_of
 from datamodel.session import Session
 
 DELETED = crash.declare("delete.rows", "the rows of an object are deleted, the transaction is not committed")
@@ -246,14 +246,17 @@ def _references(connection: sa.Connection, oid: str, tables: Tables) -> list[Ref
 
 
 def _of_objects(connection: sa.Connection) -> Tables:
-    """The tables of the database, for it may have classes and attributes that this program does not know."""
+    """The tables of the database, for it may have classes and attributes that this program does not know.
+
+    Catalogues are not among them: what a column is called there is up to who brought it.
+    """
     inspector = sa.inspect(connection)
     columns = {name: listed for (_, name), listed in inspector.get_multi_columns().items()}
     order = [name for name, _ in reversed(inspector.get_sorted_table_and_fkc_names()) if name is not None]
     found = {}
     for name in order:
         lengths = {column["name"]: getattr(column["type"], "length", None) for column in columns[name]}
-        if "object_id" in lengths:
+        if lengths.get("object_id") == OID_LENGTH and not OF_CATALOGUE.fullmatch(name):
             found[name] = [n for n, length in lengths.items() if length == OID_LENGTH and n != "object_id"]
     return found
 

@@ -5,7 +5,6 @@ account sees what a stranger sees. The role that owns the tables, with which the
 looked at. A table without a policy is read by nobody else.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 
 import sqlalchemy as sa
@@ -15,7 +14,7 @@ from datamodel.attributes import all_classes
 from datamodel.context import ARCHIVE, EVERY_PROJECT, MYDB, PROJECT, WORLD, Caller
 from datamodel.database import Database
 from datamodel.errors import UsageError
-from datamodel.schema import own_tables
+from datamodel.schema import OF_CATALOGUE, own_tables
 
 PROTECTED = crash.declare(
     "protect.policies", "all tables have their policies, the transaction is not committed"
@@ -68,8 +67,6 @@ _BY = {
 
 _OBJECT = "EXISTS (SELECT 1 FROM dbobject AS o WHERE o.object_id = {table}.object_id)"
 _CATALOGUE = "EXISTS (SELECT 1 FROM catalogue_entry AS e WHERE replace(e.id, '-', '') = '{id}')"
-
-_ROWS_OF_CATALOGUE = re.compile(r"catalogue_([0-9a-f]{32})(_[a-z]+)?")
 
 _HAVE_POLICIES = (
     "SELECT tablename FROM pg_policies WHERE schemaname = current_schema() AND policyname = %(policy)s"
@@ -147,7 +144,7 @@ def policies(names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """The tables among these that people may read, each with the condition for its rows."""
     classes = {table.name for cls in all_classes() for table in own_tables(cls)}
     for name in names:
-        rows = _ROWS_OF_CATALOGUE.fullmatch(name)
+        rows = OF_CATALOGUE.fullmatch(name)
         if name in _BY:
             yield name, _BY[name].format(object=_OBJECT.format(table=name), table=name)
         elif name in classes:

@@ -4,6 +4,7 @@ Each class has one table with its own columns, whose key is its parent's key: a 
 table of a class if and only if the object is of that class or of a subclass.
 """
 
+import re
 from functools import cache
 from typing import Any
 
@@ -20,6 +21,9 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+OF_CATALOGUE = re.compile(r"catalogue_([0-9a-f]{32})(_[a-z]+)?")
+"""The names of the tables with the rows of a catalogue, which has this identifier."""
 
 
 def oid_column(name: str, *constraints: Any, **options: Any) -> sa.Column[Any]:

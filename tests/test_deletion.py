@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from datamodel import comments, projects
 from datamodel.archive import Archive
+from datamodel.columns import Column
 from datamodel.context import Caller
 from datamodel.dataobject import DataObject
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError
@@ -21,6 +22,7 @@ from datamodel.history import event
 from datamodel.objects import DBObject
 from datamodel.persistent import persistent
 from datamodel.session import Session
+from tests.catalogues import brought, reading
 
 
 class Sketch(DataObject):
@@ -134,6 +136,19 @@ def test_who_may_delete_at_which_level(archive: Archive) -> None:
                         each.delete()
     with Session(archive, Caller()), pytest.raises(ForbiddenError):
         next(iter(Sketch.select_all())).delete()
+
+
+@pytest.mark.parametrize("kind", ["VARCHAR", "BIGINT"])
+def test_rows_of_catalogues_stay_whatever_their_columns_are_called(archive: Archive, kind: str) -> None:
+    made = keep(archive, caller(archive, "A"), "x")
+    values = [made.object_id, "other"] if kind == "VARCHAR" else [1, 2]
+    columns = (Column("object_id", kind), Column("base", "VARCHAR"))
+    read = reading({"object_id": values, "base": [made.object_id] * 2}, columns)
+    of_others = brought(archive, read, level=4).sql
+    with Session(archive, caller(archive, "A")):
+        Sketch(object_id=made.object_id).delete()
+    with archive.database.read() as connection:
+        assert sorted(connection.scalars(sa.select(of_others.c.object_id))) == sorted(values)
 
 
 def test_a_raw_frame_is_never_deleted(archive: Archive) -> None:
