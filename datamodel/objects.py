@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Any
 
+import sqlalchemy as sa
+
 from datamodel import deletion, history, publishing, retraction, rights
 from datamodel.attributes import Attribute, class_named, oidtype, register
 from datamodel.clock import new_object_id
@@ -13,7 +15,7 @@ from datamodel.persistent import persistent
 from datamodel.publishing import PublishPlan
 from datamodel.query import Query
 from datamodel.retraction import Retraction
-from datamodel.schema import own_tables
+from datamodel.schema import own_tables, table_of
 from datamodel.session import current
 from datamodel.state import State
 
@@ -272,6 +274,8 @@ class DBObject(metaclass=DBMeta):
             session.archive.database.share_events(connection)
             owned = rights.locked(connection, self.object_id)
             rights.require(connection, session.caller, rights.CHANGE, owned, self)
+            state = self.__state__
+            state.values = state.values | {"is_valid": _judgement(connection, self.object_id)}
             if self.is_valid != 0:
                 self.judge(0)
             instant = history.now(connection, session.archive.clock)
@@ -313,6 +317,12 @@ class DBObject(metaclass=DBMeta):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.object_id}>"
+
+
+def _judgement(connection: sa.Connection, object_id: str) -> int | None:
+    """What the database says now: others may have judged since an object was loaded."""
+    root = table_of(DBObject)
+    return connection.scalar(sa.select(root.c.is_valid).where(root.c.object_id == object_id))
 
 
 def _restore(state: State, values: dict[str, Any]) -> None:

@@ -399,6 +399,22 @@ def test_what_is_retracted_stays_with_its_reason_for_ever(mine: Session, clock: 
         assert PublishMade(object_id=made.object_id).retracted == made.retracted
 
 
+@pytest.mark.parametrize("by_another", [True, False])
+def test_what_others_judged_good_meanwhile_is_bad_once_it_is_retracted(
+    mine: Session, by_another: bool
+) -> None:
+    made = chain(level=2)
+    if by_another:
+        made.judge(0)
+        with Session(mine.archive, mine.archive.caller("Z", "P")):
+            PublishMade(object_id=made.object_id).judge(1)
+    else:
+        made.is_valid = 0  # and not committed
+    made.retract("it was never observed")
+    with Session(mine.archive, mine.archive.caller("Z", "P")):
+        assert PublishMade(object_id=made.object_id).is_valid == made.is_valid == 0
+
+
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
 def test_a_reason_that_says_nothing_or_too_much_is_refused(mine: Session, reason: str) -> None:
     made = PublishMade(name="x")
