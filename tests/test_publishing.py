@@ -173,7 +173,7 @@ def test_what_was_to_stay_below_is_in_the_way_or_hidden_where_that_is_said(mine:
         assert all(isinstance(each, Restricted) for each in (found.one, *found.many))
 
 
-def test_what_cannot_be_seen_is_in_the_way_and_nothing_more_is_told_of_it(shared: Archive) -> None:
+def test_what_cannot_be_seen_is_in_the_way_and_nothing_more_by_another_of_it(shared: Archive) -> None:
     secret = PublishMade(name="secret", one=PublishMade(name="behind", _privileges=1), _privileges=1)
     commit(Session(shared, shared.caller("B", "P")), [secret])
     with Session(shared, shared.caller("A", "P")):
@@ -500,6 +500,8 @@ def test_the_page_shows_the_plan_and_a_click_carries_out_that_very_plan(
     plan = made.publish_plan(4)
     assert (shown.status_code, plan.digest in shown.text, "Carry it out" in shown.text) == (200, True, True)
     made.comment("something new")
+    unseen = client.post(f"{url}/publish", data={"level": "4"}, headers=header)
+    assert (unseen.status_code, "PLAN is not given" in unseen.text) == (400, True)
     sent = {"level": "4", "plan": plan.digest}
     assert client.post(f"{url}/publish", data=sent, headers=header).status_code == 400
     assert levels(mine.archive, made) == [1]
@@ -513,7 +515,7 @@ def test_the_page_shows_the_plan_and_a_click_carries_out_that_very_plan(
     assert (refused.status_code, "Carry it out" in refused.text) == (200, False)
     assert "the managers of project" in refused.text
     for who in ({}, bearer(secrets["B"]), bearer(secrets["C"])):
-        assert client.post(f"{url}/publish", data={"level": "5"}, headers=who).status_code == 403
+        assert client.post(f"{url}/publish", data=sent | {"level": "5"}, headers=who).status_code == 403
         assert client.post(f"{url}/retract", data={"reason": "no"}, headers=who).status_code == 403
         assert "Show the plan" not in client.get(url, headers=who).text
     assert client.post(f"{url}/publish", data={"level": "6"}, headers=header).status_code == 400

@@ -42,7 +42,7 @@ def plan(object_id: str) -> str:
 def publish(object_id: str) -> Response:
     """Carry out the plan that was shown; another one by now is refused."""
     with stored(object_id) as (_, found):
-        found.publish(**_asked(), agreed=dali.read(flask.request).one("PLAN") or "")
+        found.publish(**_asked(), agreed=_agreed())
     return back(object_id)
 
 
@@ -88,6 +88,14 @@ def _asked() -> dict[str, Any]:
         raise UsageError(f"LEVEL is not given, expected one of {', '.join(map(said, LEVELS))}")
     lineage = REDACTED if given.one("REDACTED") else WHOLE
     return {"level": level_of(text), "deep": not given.one("SHALLOW"), "lineage": lineage}
+
+
+def _agreed() -> str:
+    """The digest of the plan that the person looked at."""
+    agreed = dali.read(flask.request).one("PLAN")
+    if not agreed:
+        raise UsageError("PLAN is not given, expected that of the plan that was shown")
+    return agreed
 
 
 def _page(opened: Archive, found: Any, shown: PublishPlan) -> str:
