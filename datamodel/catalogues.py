@@ -218,7 +218,7 @@ def register(
     if not insert_absent(connection, entry, _row(made)):
         raise TakenError(f"there is a catalogue '{made.name}' already, expected another name or 'replace'")
     _count(connection)
-    row_security.follow(connection, archive.database)
+    row_security.follow(connection, archive.database, sql_names(made.id))
     return made
 
 

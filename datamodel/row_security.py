@@ -5,7 +5,7 @@ account sees what a stranger sees. The role that owns the tables, with which the
 looked at. A table without a policy is read by nobody else.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import sqlalchemy as sa
 
@@ -68,6 +68,10 @@ _BY = {
 _OBJECT = "EXISTS (SELECT 1 FROM dbobject AS o WHERE o.object_id = {table}.object_id)"
 _CATALOGUE = "EXISTS (SELECT 1 FROM catalogue_entry AS e WHERE replace(e.id, '-', '') = '{id}')"
 
+_ENTRY = sa.table("catalogue_entry", sa.column("id"))
+_BROUGHT = sa.select(_ENTRY.c.id)
+"""By its name, for catalogues stand on this."""
+
 _HAVE_POLICIES = (
     "SELECT tablename FROM pg_policies WHERE schemaname = current_schema() AND policyname = %(policy)s"
 )
@@ -118,12 +122,22 @@ def require(database: Database) -> None:
         )
 
 
-def follow(connection: sa.Connection, database: Database) -> None:
-    """Give tables that have been made since their policies, within a transaction, where the archive is protected."""
+def follow(connection: sa.Connection, database: Database, only: Collection[str] | None = None) -> None:
+    """Give tables that have been made since their policies, within a transaction, where the archive is protected.
+
+    Parameters
+    ----------
+    connection
+        Of the transaction.
+    database
+        Whose connection it is.
+    only
+        Names of the tables that are looked at; None for all.
+    """
     if database.facts.secures_rows:
         known = set(connection.exec_driver_sql(_HAVE_POLICIES, {"policy": POLICY}).scalars())
         if known:
-            _cover(connection, known)
+            _cover(connection, known, only)
 
 
 def reader(connection: sa.Connection, project: str, level: int) -> Caller:
@@ -153,10 +167,16 @@ def policies(names: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield name, _CATALOGUE.format(id=rows[1])
 
 
-def _cover(connection: sa.Connection, known: Iterable[str]) -> list[str]:
+def _cover(connection: sa.Connection, known: Iterable[str], only: Collection[str] | None = None) -> list[str]:
+    """Give tables their policies, but those of catalogues that are being filled: it would wait for the filling."""
     done = []
-    names = set(sa.inspect(connection).get_table_names()) - {*known}
+    there = set(sa.inspect(connection).get_table_names())
+    brought = {id.replace("-", "") for id in connection.scalars(_BROUGHT)} if _ENTRY.name in there else set()
+    names = there.intersection(there if only is None else only) - {*known}
     for name, condition in policies(sorted(names)):
+        rows = OF_CATALOGUE.fullmatch(name)
+        if rows and rows[1] not in brought:
+            continue
         table = _quoted(connection, name)
         connection.exec_driver_sql(f"DROP POLICY IF EXISTS {POLICY} ON {table}")
         connection.exec_driver_sql(f"CREATE POLICY {POLICY} ON {table} FOR SELECT USING ({condition})")

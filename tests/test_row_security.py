@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from datamodel import account_changes, crash, database_roles, projects, row_security
 from datamodel.archive import Archive
-from datamodel.catalogues import entries
+from datamodel.catalogues import Entry, entries, register, sql_name
+from datamodel.clock import new_object_id
+from datamodel.columns import Column
 from datamodel.comments import Comment
 from datamodel.commit import commit
 from datamodel.config import Config
@@ -206,6 +208,26 @@ def test_catalogues_go_by_their_entries_also_those_that_come_later(shared: Archi
         for each in known:
             count = each.rows if each.name in visible_ones else 0
             assert rows(connect(name), f"SELECT count(*) FROM {each.sql.name}") == [(count,)]
+
+
+@on_postgresql
+def test_nobody_waits_for_a_catalogue_that_others_are_filling(shared: Archive, connect: Connect) -> None:
+    """A policy needs the table for itself."""
+    filled = sql_name(new_object_id())
+    with shared.database.write() as connection:
+        connection.exec_driver_sql(f"CREATE TABLE {filled} (x integer)")
+    with shared.database.engine.connect() as filling, shared.database.engine.connect() as connection:
+        filling.exec_driver_sql(f"INSERT INTO {filled} VALUES (1)")
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+        row_security.follow(connection, shared.database)
+        other = Entry("test", "meanwhile", (Column("x", "INTEGER"),))
+        other.sql.create(connection)
+        register(connection, shared, other)
+        have = "SELECT tablename FROM pg_policies WHERE tablename IN (%s, %s)"
+        found = connection.exec_driver_sql(have, (filled, other.sql.name)).scalars().all()
+        assert found == [other.sql.name]
+    with shared.database.write() as connection:
+        connection.exec_driver_sql(f"DROP TABLE {filled}")
 
 
 @on_postgresql
