@@ -46,14 +46,16 @@ _PROJECTS = """
 _BY = {
     "dbobject": _SEEN,
     "catalogue_entry": _SEEN,
-    "event": "{object}",
+    "event": (
+        "{object} AND (kind <> 'favourite' OR coalesce(new, old) = ANY ((SELECT vo_projects())::text[]))"
+    ),
     "activity": "{object}",
     "retraction": "{object}",
     "source_owner": "{object}",
     "source": "EXISTS (SELECT 1 FROM source_owner AS o WHERE o.slid = {table}.slid)",
     "alembic_version": "true",
     "custody": "true",
-    "waiver": "true",
+    "waiver": "(SELECT vo_account()) IS NOT NULL",
     "default_value": (
         "scope = 'everybody' OR scope = 'project' AND owner = ANY ((SELECT vo_projects())::text[])"
         " OR scope = 'user' AND owner = (SELECT vo_account())"

@@ -23,6 +23,7 @@ from datamodel.frames import RawScienceFrame
 from datamodel.objects import DBObject
 from datamodel.observations import cover, edges, observation
 from datamodel.persistent import persistent
+from datamodel.pinning import pin, unpin
 from datamodel.schema import metadata, own_tables, table_of
 from datamodel.session import Session
 from datamodel.sources import source, source_owner
@@ -30,6 +31,7 @@ from datamodel.state import Restricted
 from processing.bias_frame import BiasFrame
 from processing.classes import TABLES
 from processing.opening import session_of
+from processing.waivers import waiver
 from tests.catalogues import brought, positions
 from tests.databases import ON_POSTGRESQL
 from vo_server import commands
@@ -176,6 +178,27 @@ def test_rows_that_belong_to_objects_are_seen_with_them(shared: Archive, connect
         things = len(seen(shared, caller, SecuredThing))
         for table in ("source", "observation_cover", "observation_edge"):
             assert rows(engine, f"SELECT count(*) FROM {table}") == [(things,)], (name, table)
+
+
+@on_postgresql
+def test_names_of_private_projects_are_told_their_members_alone(shared: Archive, connect: Connect) -> None:
+    with Session(shared, shared.caller("A", "P")) as session:
+        world = SecuredThing(_privileges=4)
+        world.commit()
+        pin(session, world)
+        unpin(session, world)
+    told = f"SELECT old, new FROM event WHERE kind = 'favourite' AND object_id = '{world.object_id}'"
+    for name, count in (("A", 2), ("B", 2), ("C", 0), ("nobody_known", 0)):
+        assert len(rows_of(connect(name), told)) == count, name
+
+
+@on_postgresql
+def test_waivers_are_for_those_with_an_account(shared: Archive, connect: Connect) -> None:
+    vouched = {"class_name": "BiasFrame", "old_digest": "a", "new_digest": "b", "reason": "same", "who": "A"}
+    with shared.database.write() as connection:
+        connection.execute(sa.insert(waiver).values(vouched | {"at": shared.clock()}))
+    for name, count in (("C", 1), ("nobody_known", 0)):
+        assert rows(connect(name), "SELECT count(*) FROM waiver") == [(count,)], name
 
 
 @on_postgresql
