@@ -72,9 +72,11 @@ def look(archive: Archive, older_than_s: float = A_DAY_S) -> Reclaimed:
 
 
 def reclaim(
-    archive: Archive, older_than_s: float = A_DAY_S, *, quarantine: bool = False, compact: bool = True
+    archive: Archive, older_than_s: float = A_DAY_S, *, quarantine: bool = False, compact: bool = False
 ) -> Reclaimed:
-    """Remove what nobody needs; it may be killed at any moment, and others may use the archive meanwhile.
+    """Remove what nobody needs; it may be killed at any moment.
+
+    Others may use the archive meanwhile, but where the database is made smaller.
 
     Parameters
     ----------
@@ -85,7 +87,8 @@ def reclaim(
     quarantine
         Whether files of the quarantine go that are older than that.
     compact
-        Whether the database is made smaller, too.
+        Whether the database is made smaller, too: SQLite then takes room for a copy of it, and lets nobody write
+        while it makes that.
 
     Raises
     ------

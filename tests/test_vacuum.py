@@ -65,7 +65,7 @@ def test_only_old_files_go_that_no_row_names(at_work: Archive, tmp_path: Path) -
     assert sorted(names(at_work)) == ["deleted", "gone", "named", "other", "young"]
     done = reclaim(at_work)
     assert (done.files, done.bytes) == (3, len("the bytes of gonethe bytes of otherthe bytes of deleted"))
-    assert done.database_bytes is not None
+    assert done.database_bytes is None
     assert sorted(names(at_work)) == ["named", "young"]
     assert reclaim(at_work).files == 0
     with pytest.raises(UsageError, match="expected 3600 s at the least"):
@@ -84,7 +84,7 @@ def test_bytes_that_are_stored_again_meanwhile_stay(
         return remove(name, limit)
 
     monkeypatch.setattr(at_work.store, "remove", remove_late)
-    assert reclaim(at_work, compact=False).files == 0
+    assert reclaim(at_work).files == 0
     made[0].commit()
     assert made[0].path().read_text() == "the bytes of equal"
 
@@ -98,7 +98,7 @@ def test_what_was_stored_long_ago_and_is_gone_is_not_committed(
 
     def write() -> Any:
         monkeypatch.undo()
-        assert reclaim(at_work, compact=False).files == 1  # after the first look of the commit
+        assert reclaim(at_work).files == 1  # after the first look of the commit
         return lock()
 
     monkeypatch.setattr(at_work.database, "write", write)
@@ -147,9 +147,19 @@ def test_the_quarantine_goes_only_where_that_is_said(archive: Archive) -> None:
     for name in ("old", "young"):
         (folder / name).write_text("?")
     os.utime(folder / "old", (0, 0))
-    assert reclaim(archive, compact=False).left_over == 0
-    assert reclaim(archive, quarantine=True, compact=False).left_over == 1
+    assert reclaim(archive).left_over == 0
+    assert reclaim(archive, quarantine=True).left_over == 1
     assert [path.name for path in folder.iterdir()] == ["young"]
+
+
+def test_the_database_is_made_smaller_only_where_that_is_asked(
+    archive: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VO_DATABASE_URL", archive.config.database)
+    for more, is_asked in (((), False), (("--compact",), True)):
+        assert commands.main(["vacuum", *more, "--archive", str(archive.config.archive)]) == 0
+        assert ("the database gave back" in capsys.readouterr().out) is is_asked
+    assert reclaim(archive, compact=True).database_bytes is not None
 
 
 def test_the_commands_say_first_what_goes(
@@ -177,7 +187,7 @@ def test_the_commands_say_first_what_goes(
     assert run("delete", made.object_id, "--yes")[0] == 2
     age(at_work)
     assert "1 files of the store, 17 B, that no row names: they stay" in run("vacuum", "--dry-run")[1]
-    status, said = run("vacuum", "--json", "--files-only")
+    status, said = run("vacuum", "--json")
     assert (status, json.loads(said)["files"], names(at_work)) == (0, 1, ["base"])
     assert run("vacuum", "--older-than", "0.1")[0] == 2
     assert base.is_on_dataserver()
@@ -189,7 +199,7 @@ from pathlib import Path
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.vacuum import reclaim
-reclaim(Archive(Config(archive=Path(sys.argv[1]), database_url=sys.argv[2])), compact=False)
+reclaim(Archive(Config(archive=Path(sys.argv[1]), database_url=sys.argv[2])))
 """
 
 
@@ -224,7 +234,7 @@ def test_makers_of_equal_bytes_lose_none_while_files_are_removed_all_the_time(
     def sweep() -> None:
         while not ended.is_set():
             try:
-                reclaim(archive, compact=False)
+                reclaim(archive)
             except BaseException as error:
                 failed.append(error)
                 return

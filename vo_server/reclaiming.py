@@ -38,7 +38,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     deleting.add_argument("--yes", action="store_true", help="do not ask")
     vacuuming = add(
-        "vacuum", _vacuum, "Remove files that no row names, and have the database give room back."
+        "vacuum", _vacuum, "Remove files that no row names; where asked, have the database give room back."
     )
     vacuuming.add_argument("--dry-run", action="store_true", help="say how much would go, and change nothing")
     vacuuming.add_argument(
@@ -51,7 +51,11 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     vacuuming.add_argument(
         "--quarantine", action="store_true", help="remove old files of the quarantine, too"
     )
-    vacuuming.add_argument("--files-only", action="store_true", help="leave the database as large as it is")
+    vacuuming.add_argument(
+        "--compact",
+        action="store_true",
+        help="have the database give room back, too; SQLite wants the archive idle, and room for a copy",
+    )
 
 
 def _delete(config: Config, parsed: argparse.Namespace) -> int:
@@ -86,7 +90,7 @@ def _vacuum(config: Config, parsed: argparse.Namespace) -> int:
         if parsed.dry_run:
             found = look(archive, seconds)
         else:
-            found = reclaim(archive, seconds, quarantine=parsed.quarantine, compact=not parsed.files_only)
+            found = reclaim(archive, seconds, quarantine=parsed.quarantine, compact=parsed.compact)
             found = replace(found, left_over=found.left_over + sweep_strays(archive, seconds))
     if parsed.json:
         print(json.dumps({**asdict(found), "dry_run": parsed.dry_run}))
@@ -97,6 +101,6 @@ def _vacuum(config: Config, parsed: argparse.Namespace) -> int:
         print(f"{found.left_over} left-over files and {found.tables} tables of catalogues are removed")
     if found.database_bytes is not None:
         print(f"the database gave back {size_in_words(max(found.database_bytes, 0))}")
-    elif not parsed.dry_run and not parsed.files_only:
+    elif not parsed.dry_run and parsed.compact:
         print("the database is in use, and stays as large as it is; try again when it is not")
     return 0
