@@ -155,6 +155,14 @@ def delete(session: Session, instance: Any) -> DeletionPlan:
     return planned
 
 
+def referring(connection: sa.Connection, object_id: str) -> list[str]:
+    """The identifiers of all objects that refer to one, whoever sees them, but for the comments on it."""
+    tables = _of_objects(connection)
+    comments = _comments(connection, object_id, tables)
+    found = [each.object_id for each in _references(connection, object_id, tables)]
+    return [each for each in found if each not in comments]
+
+
 def refuse_gone(connection: sa.Connection, instances: list[Any]) -> None:
     """See that objects which can be deleted are still there, in the transaction of what refers to them.
 

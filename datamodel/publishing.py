@@ -15,6 +15,7 @@ from datamodel import crash, history, levels, rights
 from datamodel.accounts import project
 from datamodel.attributes import is_known
 from datamodel.context import LEVELS, MYDB, PROJECT, VO
+from datamodel.deletion import referring
 from datamodel.errors import ForbiddenError, UsageError, nearest
 from datamodel.levels import Step
 from datamodel.linked import Thing, links, things
@@ -32,6 +33,10 @@ LINEAGES = {
 
 SHOWN = 20
 """Objects that are in the way, and are named one by one at the most."""
+
+
+RELIED_ON = f"something at level {PROJECT} {LEVELS[PROJECT]} or above refers to it, so it is not taken back"
+"""Tells nothing of what that is, for not everybody may see it."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,8 @@ def plan(
     instance
         A stored object.
     level
-        1 to 5; a lower one than it has takes the object back, which only its creator can, from 2 to 1.
+        1 to 5; a lower one than it has takes the object back, which only its creator can, from 2 to 1, and only
+        while nothing from level 2 on refers to it.
     deep
         Whether what it was made from goes along, at any depth. What describes it always does.
     lineage
@@ -234,13 +240,21 @@ def follow(session: Session, connection: sa.Connection, promoted: Sequence[Any])
     Raises
     ------
     ForbiddenError
-        What one of them was made from is not seen by those who see it now.
+        What one of them was made from is not seen by those who see it now, or one that is taken back is in use.
     """
     for instance in promoted:
+        if instance._privileges == MYDB and _is_relied_on(connection, instance.object_id):
+            raise ForbiddenError(f"{instance!r}: {RELIED_ON}")
         found = plan(session, instance, instance._privileges, deep=False)
         if not found.is_allowed:
             raise ForbiddenError(f"{found}\nuse publish({found.level}), which takes along what it can")
         carry_out(session, connection, found)
+
+
+def _is_relied_on(connection: sa.Connection, object_id: str) -> bool:
+    """Whether what others may see refers to an object, so that it cannot be hidden from them."""
+    found = things(connection, referring(connection, object_id))
+    return any(each.owned.privileges >= PROJECT for each in found.values())
 
 
 def _check(instance: Any, level: int, lineage: str) -> None:
@@ -281,6 +295,8 @@ class _Walk:
         """Lower the object alone."""
         if self.level >= PROJECT or not rights.may_set_level(self.caller, self.root.owned, self.level):
             self._refuse(self.root, "it is taken back by its creator alone, from 2 Project to 1 MyDB")
+        elif _is_relied_on(self.connection, self.root.object_id):
+            self._refuse(self.root, RELIED_ON)
         else:
             self._step(self.root)
 

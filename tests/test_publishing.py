@@ -246,6 +246,31 @@ def test_what_is_taken_back_is_the_object_alone_and_only_from_the_project(mine: 
             made.publish(level)
 
 
+@pytest.mark.parametrize("how", ["one", "many", "part"])
+def test_what_others_have_used_is_not_taken_back_and_it_is_not_said_by_what(mine: Session, how: str) -> None:
+    used = (PublishPart if how == "part" else PublishMade)(name="used", _privileges=2)
+    used.commit()
+    used.comment("mine")
+    with Session(mine.archive, mine.archive.caller("Z", "P")):
+        theirs = PublishMade(name="theirs", _privileges=1)
+        setattr(theirs, how, [used] if how == "many" else used)
+        theirs.commit()
+    used.publish(1)
+    used.publish(2)
+    with Session(mine.archive, mine.archive.caller("Z", "P")):
+        PublishMade(object_id=theirs.object_id).publish(2)
+    refused = used.publish_plan(1).refused
+    assert [each.why for each in refused] == [
+        "something at level 2 Project or above refers to it, so it is not taken back"
+    ]
+    with pytest.raises(ForbiddenError, match="or above refers to it"):
+        used.publish(1)
+    used._privileges = 1
+    with pytest.raises(ForbiddenError, match="or above refers to it"):
+        used.commit()
+    assert levels(mine.archive, used) == [2]
+
+
 def test_a_plain_commit_of_a_level_goes_by_the_same_rules(mine: Session) -> None:
     made = chain()
     made._privileges = 4
