@@ -247,15 +247,18 @@ def change(connection: sa.Connection, archive: Archive, catalogue: Entry) -> Ent
     return made
 
 
-def drop(connection: sa.Connection, archive: Archive, name: str) -> None:
+def drop(connection: sa.Connection, archive: Archive, catalogue: Entry) -> None:
     """Have a catalogue known no more, in a transaction; `announce` it after that.
 
     Raises
     ------
     NotFoundError
-        There is none of that name.
+        It was dropped, or has other rows.
     """
-    _retire(connection, archive, name)
+    id = connection.scalar(sa.select(entry.c.id).where(entry.c.name == catalogue.name))
+    if id != catalogue.id:
+        raise NotFoundError(f"there is no catalogue '{catalogue.name}' any more, or it has other rows")
+    _retire(connection, archive, catalogue.name)
     _count(connection)
 
 

@@ -11,13 +11,15 @@ import pytest
 
 from datamodel import projects
 from datamodel.archive import Archive
-from datamodel.catalogues import known
+from datamodel.catalogues import Entry, known
 from datamodel.config import Config
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError
 from processing.classes import TABLES
 from tests.catalogues import ask, positions
 from vo_server import commands
+from vo_server.formats.reading import Reading
+from vo_server.mydb import names
 from vo_server.mydb import tables as own_tables
 from vo_server.mydb.publishing import publish
 from vo_server.tap.tap_schema import tables, update_tap_schema
@@ -132,6 +134,41 @@ def test_what_is_published_stays(archive: Archive) -> None:
     with pytest.raises(ForbiddenError, match="published at level 3"):
         own_tables.append(archive, a, "stars", lambda: positions([3.0], [4.0]))
     assert own_tables.use(archive, "A").bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "message"),
+    [
+        (lambda archive: _publish_to(archive, 3), "is published at level 3"),
+        (lambda archive: own_tables.append(archive, archive.caller("A"), "stars", more), "it has other rows"),
+    ],
+    ids=["published", "loaded"],
+)
+def test_a_table_that_changes_while_it_is_being_removed_stays(
+    archive: Archive,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[Archive], object],
+    message: str,
+) -> None:
+    def found(archive: Archive, name: str, caller: Caller) -> Entry:
+        entry = names.found(archive, name, caller)
+        monkeypatch.undo()
+        meanwhile(archive)
+        return entry
+
+    monkeypatch.setattr(own_tables, "found", found)
+    with pytest.raises((ForbiddenError, NotFoundError), match=message):
+        own_tables.drop(archive, archive.caller("A"), "stars")
+    assert [each.table for each in known(archive).entries] == ["stars"]
+
+
+def more() -> Reading:
+    return positions([3.0], [4.0])
+
+
+def _publish_to(archive: Archive, level: int) -> None:
+    for each in range(2, level + 1):
+        publish(archive, archive.caller("A" if each == 2 else "M"), "mydb__41.stars", each)
 
 
 def test_a_manager_may_remove_what_is_of_the_project(archive: Archive) -> None:

@@ -127,10 +127,28 @@ def drop(archive: Archive, name: str) -> None:
     drop_known(archive, catalogues.named(catalogues.known(archive).entries, name))
 
 
-def drop_known(archive: Archive, found: Entry) -> None:
-    """Do the same with one that is there, as it was looked up a moment ago."""
+def drop_known(
+    archive: Archive, found: Entry, check: Callable[[sa.Connection], object] = lambda connection: None
+) -> None:
+    """Do the same with one that is there, as it was looked up a moment ago.
+
+    Parameters
+    ----------
+    archive
+        Prepared.
+    found
+        The catalogue.
+    check
+        Called in the transaction, before anything is done; it raises where the catalogue may not be dropped any more.
+
+    Raises
+    ------
+    NotFoundError
+        It was dropped meanwhile, or has other rows.
+    """
     with changing(archive, found.creator if is_mydb(found.schema) else None) as connection:
-        catalogues.drop(connection, archive, found.name)
+        check(connection)
+        catalogues.drop(connection, archive, found)
     sweep(archive)
 
 

@@ -152,10 +152,15 @@ def drop(archive: Archive, caller: Caller, name: str) -> Entry:
     Raises
     ------
     NotFoundError, ForbiddenError
-        There is no such table, or it is not the caller's to remove.
+        There is no such table, it is not the caller's to remove, or it was changed by others at this very moment.
     """
     gone = require_removable(found(archive, name, caller), caller)
-    drop_known(archive, gone)
+
+    def check(connection: sa.Connection) -> None:
+        now = catalogues.entries(connection, gone.creator)
+        require_removable(named(now, name, caller), caller)
+
+    drop_known(archive, gone, check)
     return gone
 
 
