@@ -15,7 +15,7 @@ from astropy.io import votable
 from flask.testing import FlaskClient
 from hypothesis import given
 
-from datamodel import catalogues, mydb, quotas, tap_schema, tokens
+from datamodel import catalogues, mydb, projects, quotas, tap_schema, tokens
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import ANONYMOUS
@@ -470,3 +470,15 @@ def test_rows_that_two_add_at_the_same_moment_are_all_there(client: FlaskClient,
 
     with pytest.raises(BusyError, match="is being changed by others"):
         own_tables.append(shared, caller, "stars", always)
+
+
+def test_a_job_of_a_project_that_its_owner_has_left_is_refused(client: FlaskClient, shared: Archive) -> None:
+    shared.add_account("D", "P")
+    sent = bearer(tokens.issue(shared, "D", project="P")[1])
+    url = client.post("/tap/async", data={"LANG": "ADQL", "QUERY": QUERY, "PHASE": "RUN"}, headers=sent)
+    projects.remove_member(shared, "P", "D")
+    run(shared)
+    path = url.headers["Location"].partition("8000")[2]
+    own = bearer(tokens.issue(shared, "D")[1])
+    assert client.get(f"{path}/phase", headers=own).text == "ERROR"
+    assert "D is no member of project 'P'" in client.get(f"{path}/error", headers=own).text

@@ -98,6 +98,32 @@ def test_a_table_begins_at_the_lowest_level_that_its_owner_works_at(archive: Arc
         own_tables.create(archive, three, "hidden", positions([1.0], [2.0]), "x")
 
 
+def test_a_table_that_others_see_begins_in_a_project_of_its_owners_that_holds_it(archive: Archive) -> None:
+    everywhere = archive.caller("C", EVERY_PROJECT, 2)
+    with pytest.raises(ForbiddenError, match="no member of project 'P'; your projects are: Q"):
+        own_tables.create(archive, everywhere, "foreign", positions([1.0], [2.0]), "x")
+    assert own_tables.create(archive, everywhere.at(level=1), "own", more(), "x").privileges == 1
+    projects.change(archive, "Q", maximum_privileges=1)
+    with pytest.raises(ForbiddenError, match="'Q' holds nothing above level 1"):
+        own_tables.create(archive, archive.caller("C", "Q", 2), "high", positions([1.0], [2.0]), "x")
+    projects.change(archive, "Q", maximum_privileges=5)
+
+
+def test_a_membership_that_ends_while_a_table_is_made_ends_the_making(archive: Archive) -> None:
+    archive.add_account("D", "P")
+    caller = archive.caller("D", "P", 2)
+    with pytest.raises(ForbiddenError, match="no member of project 'P'"):
+        own_tables.create(
+            archive,
+            caller,
+            "late",
+            more(),
+            "x",
+            noted=lambda size: projects.remove_member(archive, "P", "D"),
+        )
+    assert [each.table for each in known(archive).entries] == ["stars"]
+
+
 @pytest.mark.parametrize(
     ("who", "level", "project", "message"),
     [

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 
-from datamodel import mydb, rights
+import sqlalchemy as sa
+
+from datamodel import accounts, mydb, rights
 from datamodel.archive import Archive
 from datamodel.catalogues import Entry, known
-from datamodel.context import PROJECT, Caller
+from datamodel.context import PROJECT, VO, Caller
 from datamodel.errors import ForbiddenError, LoginError, NotFoundError, UsageError, nearest
 from vo_server.catalogue.names import LONGEST, is_regular
 
@@ -118,6 +120,33 @@ def require_removable(entry: Entry, caller: Caller) -> Entry:
     if not rights.may(caller, rights.DELETE, owned(entry)):
         raise ForbiddenError(f"the table '{shown(entry, caller)}' is somebody else's: you may only read it")
     return entry
+
+
+def require_project(caller: Caller, project: str) -> None:
+    """See that the caller may have a table be seen in a project.
+
+    Raises
+    ------
+    ForbiddenError
+        It is no member.
+    """
+    if project not in caller.projects:
+        mine = ", ".join(sorted(caller.projects)) or "none"
+        raise ForbiddenError(f"you are no member of project '{project}'; your projects are: {mine}")
+
+
+def require_held(connection: sa.Connection, project: str, level: int) -> None:
+    """See that a project holds what is at a level.
+
+    Raises
+    ------
+    ForbiddenError
+        It holds nothing that is so high.
+    """
+    said = sa.select(accounts.project.c.maximum_privileges)
+    most = connection.scalar(said.where(accounts.project.c.name == project))
+    if level > (VO if most is None else most):
+        raise ForbiddenError(f"project '{project}' holds nothing above level {most}")
 
 
 def owned(entry: Entry) -> rights.Owned:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from datamodel import accounts, catalogues, rights
+from datamodel import catalogues, rights
 from datamodel.archive import Archive
 from datamodel.catalogues import Entry
-from datamodel.context import LEVELS, MYDB, VO, Caller
-from datamodel.errors import ForbiddenError, UsageError
+from datamodel.context import LEVELS, MYDB, Caller
+from datamodel.errors import UsageError
 from vo_server.catalogue.importing import changing
-from vo_server.mydb.names import named, owned, shown
+from vo_server.mydb.names import named, owned, require_held, require_project, shown
 
 
 def publish(archive: Archive, caller: Caller, name: str, level: int, project: str | None = None) -> Entry:
@@ -63,11 +63,7 @@ def _require(connection: sa.Connection, entry: Entry, caller: Caller, level: int
     called = f"the table '{shown(entry, caller)}'"
     if level == entry.privileges:
         raise UsageError(f"{called} is at level {level} already")
-    if level > MYDB and entry.project not in caller.projects:
-        mine = ", ".join(sorted(caller.projects)) or "none"
-        raise ForbiddenError(f"you are no member of project '{entry.project}'; your projects are: {mine}")
+    if level > MYDB:
+        require_project(caller, entry.project)
     rights.require_level(connection, caller, owned(entry), level, shown(entry, caller))
-    said = sa.select(accounts.project.c.maximum_privileges)
-    most = connection.scalar(said.where(accounts.project.c.name == entry.project))
-    if level > (VO if most is None else most):
-        raise ForbiddenError(f"project '{entry.project}' holds nothing above level {most}")
+    require_held(connection, entry.project, level)

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pyarrow as pa
 import sqlalchemy as sa
 
-from datamodel import catalogues, mydb, quotas
+from datamodel import accounts, catalogues, mydb, quotas
 from datamodel.archive import Archive
 from datamodel.arrays import KINDS
 from datamodel.catalogue_workshop import sweep
@@ -25,7 +25,17 @@ from vo_server.catalogue.importing import changing, drop_known, keep
 from vo_server.catalogue.meanings import understood
 from vo_server.catalogue.names import legal
 from vo_server.formats.reading import Reading
-from vo_server.mydb.names import found, named, new_name, require_own, require_removable, shown, user_of
+from vo_server.mydb.names import (
+    found,
+    named,
+    new_name,
+    require_held,
+    require_own,
+    require_project,
+    require_removable,
+    shown,
+    user_of,
+)
 
 Noted = Callable[[int], object]
 """Is told the bytes of a table so far; what it raises ends the making of it."""
@@ -46,7 +56,8 @@ def require_new(archive: Archive, name: str, caller: Caller) -> str:
     Raises
     ------
     ForbiddenError
-        It would be another's, or hidden from the caller, who has chosen to see higher levels alone.
+        It would be another's, or hidden from the caller, who has chosen to see higher levels alone; or seen in
+        a project that the caller is no member of, or that holds no such level.
     TakenError
         There is one.
     TooLargeError
@@ -59,6 +70,8 @@ def require_new(archive: Archive, name: str, caller: Caller) -> str:
         )
     if any(each.name == full for each in catalogues.known(archive).entries):
         raise TakenError(f"there is a table '{mydb.own_name(full, caller)}' already, expected another name")
+    with archive.database.read() as connection:
+        _require_home(connection, archive, caller)
     use(archive, user_of(caller)).require(1)
     return full
 
@@ -106,11 +119,10 @@ def create(
         full = require_new(archive, name, caller)
         sweep(archive)
         told = understood(_without_pixels(reading), lambda note: None)
-        level = max(caller.level, MYDB)
+        level, home = max(caller.level, MYDB), _home(archive, caller)
         given = Given(full, description=description or None, level=level)
         wanted = draft(told, given, caller, source, level)
-        usual = archive.config.project if caller.project == EVERY_PROJECT else caller.project
-        return _kept(archive, caller, replace(wanted, project=usual), rows(told, wanted), None, noted)
+        return _kept(archive, caller, replace(wanted, project=home), rows(told, wanted), None, noted)
 
 
 def append(archive: Archive, caller: Caller, name: str, opened: Callable[[], Reading]) -> Entry:
@@ -213,12 +225,27 @@ def _kept(
 
     def check(connection: sa.Connection, made: Entry) -> None:
         now = catalogues.entries(connection, user)
-        if former is not None and _state(former) not in map(_state, now):
+        if former is None:
+            _require_home(connection, archive, caller)
+        elif _state(former) not in map(_state, now):
             raise _ChangedError
         quotas.use_of(connection, archive, user, now, but).require(made.bytes)
 
     replaces = former is not None
     return keep(archive, wanted, batches, replaces=replaces, weigh=weigh, check=check)
+
+
+def _home(archive: Archive, caller: Caller) -> str:
+    """The project of a table that the caller makes."""
+    return archive.config.project if caller.project == EVERY_PROJECT else caller.project
+
+
+def _require_home(connection: sa.Connection, archive: Archive, caller: Caller) -> None:
+    """See that the caller's project, with its memberships of now, may hold a table that others see."""
+    if caller.level > MYDB:
+        home = _home(archive, caller)
+        require_project(accounts.caller(connection, user_of(caller), caller.project, caller.level), home)
+        require_held(connection, home, caller.level)
 
 
 def _state(entry: Entry) -> tuple[object, ...]:

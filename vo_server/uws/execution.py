@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel.accounts import require_member
 from datamodel.archive import Archive
 from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import BusyError, QueryTimeoutError, UsageError
@@ -233,10 +234,12 @@ class Execution:
 
 
 def _caller(archive: Archive, which: Job) -> Caller:
-    """For whom a job is: its owner with the memberships of today."""
+    """For whom a job is: its owner with the memberships of today, if that of its project is one of them."""
     if which.owner is None:
         return ANONYMOUS
-    return archive.caller(which.owner, which.project, which.level)
+    found = archive.caller(which.owner, which.project, which.level)
+    require_member(found)
+    return found
 
 
 def _close(chunks: Iterator[bytes]) -> None:
