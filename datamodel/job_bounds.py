@@ -52,7 +52,7 @@ def refuse_full_disk(archive: Archive) -> None:
         There is less room than the setting ``spare_bytes``.
     """
     if shutil.disk_usage(archive.config.archive).free < archive.config.spare_bytes:
-        raise BusyError("the disk for results of jobs is full; try again later", RETRY_AFTER_S)
+        raise BusyError("the disk for results of jobs and for tables is full; try again later", RETRY_AFTER_S)
 
 
 def refuse_many_unfinished(connection: sa.Connection, config: Config, who: str) -> None:

@@ -19,12 +19,21 @@ from datamodel.places import Places, places_of
 
 RETRY_AFTER_S = 5
 _REMEMBERED = 64
+_TABLES_PER_CALLER = 2
+_SHARE_OF_TABLES = 8
 
 
 def turns_of(archive: Archive) -> "Turns":
     """The queries of this process."""
     places = places_of(archive)
     turns: Turns = archive.resource("turns", lambda: Turns(places))
+    return turns
+
+
+def table_turns_of(archive: Archive) -> "Turns":
+    """Those who bring or save a table of their own, in this process; see `Bounds.of_tables`."""
+    places = places_of(archive)
+    turns: Turns = archive.resource("turns of tables", lambda: Turns(places, "tables"))
     return turns
 
 
@@ -51,6 +60,12 @@ class Bounds:
         """As configured; whatever that says, a quarter of the threads is left for what is no query."""
         at_once = max(1, min(config.queries_at_once, config.threads // 2))
         return cls(at_once, config.queries_per_caller, min(config.queries_waiting, config.threads // 4))
+
+    @classmethod
+    def of_tables(cls, config: Config) -> "Bounds":
+        """For tables that are brought or saved, of which each may mean to write all the rows that there were."""
+        share = config.threads // _SHARE_OF_TABLES
+        return cls(max(1, share), _TABLES_PER_CALLER, min(config.queries_waiting, share))
 
 
 class Turn:
@@ -82,10 +97,13 @@ class Turns:
     ----------
     places
         Of which each query holds one, also while it waits; None where there are enough for all.
+    what
+        The turns are for, in messages.
     """
 
-    def __init__(self, places: Places | None = None) -> None:
+    def __init__(self, places: Places | None = None, what: str = "queries") -> None:
         self._places = places
+        self._what = what
         self._held = 0
         self._lock = threading.Lock()
         self._inbox: deque[tuple[Turn, bool]] = deque()
@@ -95,7 +113,7 @@ class Turns:
         self._served: dict[str, int] = {}
         self._grants = 0
 
-    def take(self, who: str, config: Config) -> Turn:
+    def take(self, who: str, config: Config, bounds: Bounds | None = None) -> Turn:
         """A turn for a caller, waited for where there is none at once.
 
         Parameters
@@ -104,13 +122,15 @@ class Turns:
             The caller: an account or an address.
         config
             Has the bounds, and for how long is waited.
+        bounds
+            Other ones than those for queries.
 
         Raises
         ------
         BusyError
             So many are under way that the caller has to come another time.
         """
-        bounds = Bounds.of(config)
+        bounds = bounds or Bounds.of(config)
         turn = self.ask(who, bounds)
         try:
             turn.decided.wait(config.queue_seconds)
@@ -150,8 +170,8 @@ class Turns:
         elif self._taken.total() >= bounds.at_once - 1:
             whose, bound = "all callers together", bounds.at_once
         else:
-            return "so much else is under way that the query has no place"
-        return f"{bound} queries at a time are answered for {whose}, and so many are under way"
+            return f"so much else is under way that there is no place for more {self._what}"
+        return f"{bound} {self._what} at a time are answered for {whose}, and so many are under way"
 
     def _work(self) -> None:
         """Do what lies in the inbox, unless another thread is at it.

@@ -14,6 +14,7 @@ import pytest
 from astropy.io import votable
 from flask.testing import FlaskClient
 from hypothesis import given
+from werkzeug.test import TestResponse
 
 from datamodel import catalogues, mydb, projects, quotas, tap_schema, tokens
 from datamodel.archive import Archive
@@ -21,13 +22,14 @@ from datamodel.config import Config
 from datamodel.context import ANONYMOUS
 from datamodel.errors import BusyError
 from datamodel.job_claims import Holder
+from datamodel.turns import Bounds, table_turns_of
 from processing.classes import TABLES
 from tests.accounts import CHEAP, PASSWORD, bearer, with_password
 from tests.catalogues import COLUMNS, ask, brought, made_up, positions, reading
 from vo_server.app import JOBS, create_app
 from vo_server.catalogue import importing
 from vo_server.formats.reading import Reading
-from vo_server.mydb import jobs
+from vo_server.mydb import body, jobs
 from vo_server.mydb import tables as own_tables
 from vo_server.mydb.publishing import publish
 from vo_server.tap.tap_schema import tables, update_tap_schema
@@ -482,3 +484,66 @@ def test_a_job_of_a_project_that_its_owner_has_left_is_refused(client: FlaskClie
     own = bearer(tokens.issue(shared, "D")[1])
     assert client.get(f"{path}/phase", headers=own).text == "ERROR"
     assert "D is no member of project 'P'" in client.get(f"{path}/error", headers=own).text
+
+
+class Unread(io.BytesIO):
+    """A body that nobody may read."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise AssertionError("the body was read")
+
+
+def writes(client: FlaskClient, headers: Headers, path: str, sent_body: io.BytesIO) -> list[TestResponse]:
+    """What each request answers that writes a table."""
+    sent = {
+        "input_stream": sent_body,
+        "content_type": "text/csv",
+        "content_length": 20,
+        "headers": headers["A"],
+    }
+    return [
+        client.put("/tap/tables/mydb.more", **sent),
+        client.post("/tap/load/mydb.stars", **sent),
+        client.post(f"{path}/save", data={"NAME": "later"}, headers=headers["A"]),
+    ]
+
+
+def test_who_writes_two_tables_already_waits_for_a_turn_with_the_next(
+    client: FlaskClient, headers: Headers, shared: Archive
+) -> None:
+    put(client, "mydb.stars", headers["A"])
+    path = job(client, headers["A"], QUERY)
+    shared.config = replace(shared.config, queue_seconds=0)
+    turns, bounds = table_turns_of(shared), Bounds.of_tables(shared.config)
+    held = [turns.ask("A", bounds) for _ in range(2)]
+    for answer in writes(client, headers, path, Unread()):
+        assert (answer.status_code, "2 tables at a time are answered for one" in answer.text) == (503, True)
+    put(client, "mydb.other", headers["B"])
+    for turn in held:
+        turn.end()
+    for _ in range(3):  # each gives its turn back
+        client.put("/tap/tables/mydb.bad", data="", headers=headers["A"], content_type="text/csv")
+    put(client, "mydb.more", headers["A"])
+
+
+def test_where_the_disk_is_nearly_full_no_table_is_written(
+    client: FlaskClient, headers: Headers, shared: Archive
+) -> None:
+    put(client, "mydb.stars", headers["A"])
+    path = job(client, headers["A"], QUERY)
+    shared.config = replace(shared.config, spare_bytes=1 << 62)
+    for answer in writes(client, headers, path, Unread()):
+        assert (answer.status_code, "for tables is full" in answer.text) == (503, True)
+    with pytest.raises(BusyError, match="for tables is full"):
+        own_tables.append(shared, shared.caller("A"), "stars", lambda: positions([1.0], [2.0]))
+
+
+def test_the_body_of_a_request_lies_in_the_folder_of_the_archive_and_is_gone_afterwards(
+    client: FlaskClient, headers: Headers, shared: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = []
+    monkeypatch.setattr(body, "open_table", lambda path, *_: paths.append(path) or positions([1.0], [2.0]))
+    put(client, "mydb.stars", headers["A"])
+    (path,) = paths
+    assert path.is_relative_to(shared.config.archive)
+    assert not path.parent.exists()

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import flask
 
 from datamodel import temporary
+from datamodel.archive import Archive
+from datamodel.catalogue_workshop import workshop
 from datamodel.config import Config
 from datamodel.errors import UsageError
 from vo_server.formats.reading import Limits, Reading, open_table
@@ -56,8 +57,8 @@ def allow(request: flask.Request, config: Config) -> None:
 
 
 @contextmanager
-def received(request: flask.Request, config: Config) -> Iterator[Body]:
-    """The body of a request, for a block.
+def received(request: flask.Request, archive: Archive) -> Iterator[Body]:
+    """The body of a request, for a block; it lies in the folder of the archive, which is looked at for room.
 
     Raises
     ------
@@ -66,8 +67,9 @@ def received(request: flask.Request, config: Config) -> Iterator[Body]:
     """
     if request.mimetype in _FORMS:
         raise UsageError(f"the body is {request.mimetype}, expected the table itself, such as text/csv")
-    with TemporaryDirectory(prefix="vo-table-") as folder:
-        path = Path(folder) / "body"
+    config = archive.config
+    with workshop(archive) as (_, folder):
+        path = folder / "body"
         with path.open("wb") as out:
             shutil.copyfileobj(request.stream, out, _READ_BYTES)
         if not path.stat().st_size:

@@ -19,6 +19,7 @@ from datamodel.catalogues import Entry
 from datamodel.columns import Column
 from datamodel.context import EVERY_PROJECT, MYDB, PROJECT, Caller
 from datamodel.errors import BusyError, ForbiddenError, TakenError, UsageError, nearest
+from datamodel.job_bounds import refuse_full_disk
 from datamodel.temporary import position_of
 from vo_server.catalogue.described import PIXEL, Given, cast, draft, rows
 from vo_server.catalogue.importing import changing, drop_known, keep
@@ -222,6 +223,7 @@ def _kept(
     def weigh(size: int) -> None:
         noted(size)
         room.require(size)
+        refuse_full_disk(archive)
 
     def check(connection: sa.Connection, made: Entry) -> None:
         now = catalogues.entries(connection, user)

@@ -4,6 +4,8 @@
 /tap/async/<id>/save``. ``GET /tap/tables/<name>`` is TAP's own.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from flask import Blueprint, Response, request
@@ -11,6 +13,8 @@ from flask import Blueprint, Response, request
 from datamodel import mydb
 from datamodel.catalogues import Entry
 from datamodel.errors import UsageError
+from datamodel.job_bounds import refuse_full_disk
+from datamodel.turns import Bounds, table_turns_of
 from vo_server import dali, errors, site, vosi
 from vo_server.mydb import body, definition, jobs, names, tables
 from vo_server.tap import jobs as tap_jobs
@@ -29,12 +33,31 @@ def allow_bodies() -> None:
     body.allow(request, site.archive().config)
 
 
+@contextmanager
+def _turn() -> Iterator[None]:
+    """For a block, the caller has a turn at writing a table; see `datamodel.turns`.
+
+    Raises
+    ------
+    BusyError
+        There is none, or the disk is nearly full.
+    """
+    archive = site.archive()
+    bounds = Bounds.of_tables(archive.config)
+    turn = table_turns_of(archive).take(dali.who_asks(request), archive.config, bounds)
+    try:
+        refuse_full_disk(archive)
+        yield
+    finally:
+        turn.end()
+
+
 @blueprint.put("/tables/<name>")
 def create(name: str) -> Response:
     """Make a table: as a VOSI document describes it, or of a table in any format that is read, with its rows."""
     archive, caller = site.archive(), dali.caller_of(request)
     tables.require_new(archive, name, caller)  # before what may be long is read
-    with body.received(request, archive.config) as received:
+    with _turn(), body.received(request, archive) as received:
         reading = definition.read(received.path) if received.is_definition else received.opened()
         made = tables.create(
             archive, caller, name, reading, "a request", reading.description or f"Rows of {name}"
@@ -57,7 +80,7 @@ def load(name: str) -> Response:
     """Add rows to a table: all of them or none."""
     archive, caller = site.archive(), dali.caller_of(request)
     former = names.require_own(names.found(archive, name, caller), caller)
-    with body.received(request, archive.config) as received:
+    with _turn(), body.received(request, archive) as received:
         made = tables.append(archive, caller, name, received.opened)
     told = f"{names.shown(made, caller)} has {made.rows} rows, {made.rows - former.rows} of them are new\n"
     return Response(told, mimetype="text/plain")
@@ -89,7 +112,9 @@ def save(id: str) -> Response:
     name = dali.read(request).one("NAME")
     if name is None:
         raise UsageError(f"NAME is missing, expected that of the table, such as {mydb.SCHEMA}.stars")
-    made = jobs.save(archive, caller, id, name)
+    names.user_of(caller)
+    with _turn():
+        made = jobs.save(archive, caller, id, name)
     return Response(status=303, headers={"Location": _url(made)})
 
 
