@@ -143,6 +143,11 @@ class Entry:
         return sa.Table(sql_name(self.id), sa.MetaData(), *columns)
 
     @cached_property
+    def told_bytes(self) -> int:
+        """What is kept of the catalogue besides its rows takes so many bytes."""
+        return len(_told(self))
+
+    @cached_property
     def region_tables(self) -> tuple[sa.Table, sa.Table]:
         """The tables of the cells and edges of its regions."""
         return region_tables(sql_name(self.id), sa.MetaData())
@@ -313,9 +318,13 @@ _OWN = ("id", "creator", "project", "privileges", "made")
 
 
 def _row(catalogue: Entry) -> dict[str, Any]:
-    told = asdict(catalogue)
-    own = {name: told.pop(name) for name in _OWN}
-    return own | {"name": catalogue.name, "told": json.dumps(told)}
+    own = {name: getattr(catalogue, name) for name in _OWN}
+    return own | {"name": catalogue.name, "told": _told(catalogue)}
+
+
+def _told(catalogue: Entry) -> str:
+    """What is kept of a catalogue besides its rows, in ASCII."""
+    return json.dumps({name: told for name, told in asdict(catalogue).items() if name not in _OWN})
 
 
 def _entry(row: Any) -> Entry:
@@ -323,7 +332,9 @@ def _entry(row: Any) -> Entry:
     told["columns"] = tuple(Column(**column) for column in told["columns"])
     told["point"] = told["point"] and PointIndex(**told["point"])
     told["origin"] = tuple((name, value) for name, value in told["origin"])
-    return Entry(**told, **{name: getattr(row, name) for name in _OWN})
+    made = Entry(**told, **{name: getattr(row, name) for name in _OWN})
+    made.__dict__["told_bytes"] = len(row.told)  # to write it anew takes long where there are many
+    return made
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How much may an account keep in tables of its own, and how much does it? Counted as `Entry.bytes` says."""
+"""How much may an account keep in tables of its own, and how much does it? Counted as `weight` says."""
 
 import re
 from collections.abc import Iterable
@@ -18,6 +18,12 @@ _POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 _LARGEST = 1 << 62
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _NAMED = 3
+
+TABLE_BYTES = 1 << 12
+"""What a table counts without rows, besides what is told of it."""
+
+MOST_TABLES = 1000
+"""Of one account: each change of one has what is told of all of them written anew."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class Use:
     @property
     def words(self) -> str:
         """How much is used, of how much, and by what most of it."""
-        said = [f"{SCHEMA}.{each.table} {size_in_words(each.bytes)}" for each in self.tables[:_NAMED]]
+        said = [f"{SCHEMA}.{each.table} {size_in_words(weight(each))}" for each in self.tables[:_NAMED]]
         most = f", most of it by {', '.join(said)}" if said else ""
         return f"{size_in_words(self.bytes)} of {size_in_words(self.quota)} are used{most}"
 
@@ -51,10 +57,17 @@ class Use:
         Raises
         ------
         TooLargeError
-            It has not; the message says how much is used, and by what.
+            It has not; the message says how much is used, and by what. Or there are as many as may be.
         """
+        if len(self.tables) >= MOST_TABLES:
+            raise TooLargeError(f"you keep {len(self.tables)} tables, expected {MOST_TABLES} at the most")
         if self.bytes + size > self.quota:
             raise TooLargeError(f"the table is more than the quota has room for: {self.words}")
+
+
+def weight(entry: Entry) -> int:
+    """What a table counts: the bytes of its values and of what is told of it, and a sum that is the same for all."""
+    return entry.bytes + entry.told_bytes + TABLE_BYTES
 
 
 def use_of(
@@ -76,8 +89,8 @@ def use_of(
         The identifier of one that does not count, because it is going to be replaced.
     """
     own = [e for e in entries if is_mydb(e.schema) and e.creator == user and e.privileges <= PROJECT]
-    counted = sorted((e for e in own if e.id != but), key=lambda e: (-e.bytes, e.name))
-    return Use(tuple(counted), sum(e.bytes for e in counted), quota_of(connection, archive, user))
+    counted = sorted((e for e in own if e.id != but), key=lambda e: (-weight(e), e.name))
+    return Use(tuple(counted), sum(map(weight, counted)), quota_of(connection, archive, user))
 
 
 def quota_of(connection: sa.Connection, archive: Archive, user: str) -> int:

@@ -274,7 +274,7 @@ def test_a_page_elsewhere_cannot_make_tables_by_the_cookie_of_a_browser(
 def test_what_is_kept_beyond_the_quota_is_refused_and_told_by_what_it_is_used(
     client: FlaskClient, headers: Headers, shared: Archive
 ) -> None:
-    shared.config = replace(shared.config, mydb_quota=3000)
+    shared.config = replace(shared.config, mydb_quota=13_000)
     put(client, "mydb.small", headers["A"])
     rows = "x,y\n" + "".join(f"{n},{n}\n" for n in range(100))
     put(client, "mydb.big", headers["A"], rows)
@@ -283,14 +283,44 @@ def test_what_is_kept_beyond_the_quota_is_refused_and_told_by_what_it_is_used(
             f"/tap/{path}", method=method, data=rows * 1, headers=headers["A"], content_type="text/csv"
         )
         assert refused.status_code == 413
-        assert "of 3 kB are used, most of it by" in refused.text
+        assert "of 13 kB are used, most of it by" in refused.text
     put(client, "mydb.big", headers["B"], rows)
     quotas.set_quota(shared, "A", quotas.size("1 MB"))
     put(client, "mydb.more", headers["A"], rows)
     use = own_tables.use(shared, "A")
-    assert [each.table for each in use.tables] == ["big", "more", "small"]
-    assert use.bytes == sum(each.bytes for each in use.tables) > 3000
+    assert [each.table for each in use.tables] == ["more", "big", "small"]
+    assert use.bytes == sum(quotas.weight(each) for each in use.tables) > 13_000
     quotas.set_quota(shared, "A", None)
+
+
+def test_tables_without_rows_count_what_is_told_of_them_and_are_not_too_many(
+    client: FlaskClient, headers: Headers, shared: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(client, "mydb.papers", headers["A"], VOSI, "text/xml")
+    (entry,) = catalogues.known(shared).entries
+    assert entry.bytes == 0
+    used = own_tables.use(shared, "A").bytes
+    assert quotas.TABLE_BYTES + 500 < used < quotas.TABLE_BYTES + 5000
+    assert quotas.weight(replace(entry)) == used
+    shared.config = replace(shared.config, mydb_quota=2 * used - 1)
+    for text in (VOSI, VOSI.replace("Papers", "Our papers")):
+        refused = client.put(
+            "/tap/tables/mydb.others", data=text, headers=headers["A"], content_type="text/xml"
+        )
+        assert (refused.status_code, "more than the quota" in refused.text) == (413, True)
+    shared.config = replace(shared.config, mydb_quota=1 << 30)
+    monkeypatch.setattr(quotas, "MOST_TABLES", 1)
+    refused = client.put("/tap/tables/mydb.others", data=VOSI, headers=headers["A"], content_type="text/xml")
+    assert (refused.status_code, "1 tables, expected 1 at the most" in refused.text) == (413, True)
+    sent = {"data": "count\n1\n", "headers": headers["A"], "content_type": "text/csv"}
+    assert client.post("/tap/load/mydb.papers", **sent).status_code == 200
+
+
+def test_descriptions_are_cut_to_what_is_read(client: FlaskClient, headers: Headers, shared: Archive) -> None:
+    text = VOSI.replace("Papers", "é" * 20_000).replace("Its number", "é" * 2_000)
+    put(client, "mydb.papers", headers["A"], text, "text/xml")
+    (entry,) = catalogues.known(shared).entries
+    assert [len(entry.description), len(entry.columns[0].description)] == [10_000, 1_000]
 
 
 @pytest.mark.parametrize(

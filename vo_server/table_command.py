@@ -69,7 +69,7 @@ def _list(config: Config, parsed: argparse.Namespace) -> int:
         print(json.dumps({"bytes": used.bytes, "quota": used.quota, "tables": told}))
         return 0
     for each in sorted(used.tables, key=lambda e: e.name):
-        size = quotas.size_in_words(each.bytes)
+        size = quotas.size_in_words(quotas.weight(each))
         print(
             f"mydb.{each.table:30}  {each.rows:12,d}  {size:>8}  {LEVELS[each.privileges]:9}  {each.description[:60]}"
         )

@@ -44,6 +44,9 @@ Noted = Callable[[int], object]
 ATTEMPTS = 3
 """So often rows are added anew to a table that somebody has changed meanwhile."""
 
+LONGEST, LONGEST_OF_COLUMN = 10_000, 1_000
+"""Characters of the description of a table and of a column; what is beyond is cut off."""
+
 _HINTED = 12
 
 
@@ -73,7 +76,7 @@ def require_new(archive: Archive, name: str, caller: Caller) -> str:
         raise TakenError(f"there is a table '{mydb.own_name(full, caller)}' already, expected another name")
     with archive.database.read() as connection:
         _require_home(connection, archive, caller)
-    use(archive, user_of(caller)).require(1)
+    use(archive, user_of(caller)).require(quotas.TABLE_BYTES)
     return full
 
 
@@ -122,8 +125,8 @@ def create(
         told = understood(_without_pixels(reading), lambda note: None)
         level, home = max(caller.level, MYDB), _home(archive, caller)
         given = Given(full, description=description or None, level=level)
-        wanted = draft(told, given, caller, source, level)
-        return _kept(archive, caller, replace(wanted, project=home), rows(told, wanted), None, noted)
+        wanted = replace(_cut(draft(told, given, caller, source, level)), project=home)
+        return _kept(archive, caller, wanted, rows(told, wanted), None, noted)
 
 
 def append(archive: Archive, caller: Caller, name: str, opened: Callable[[], Reading]) -> Entry:
@@ -231,10 +234,16 @@ def _kept(
             _require_home(connection, archive, caller)
         elif _state(former) not in map(_state, now):
             raise _ChangedError
-        quotas.use_of(connection, archive, user, now, but).require(made.bytes)
+        quotas.use_of(connection, archive, user, now, but).require(quotas.weight(made))
 
     replaces = former is not None
     return keep(archive, wanted, batches, replaces=replaces, weigh=weigh, check=check)
+
+
+def _cut(entry: Entry) -> Entry:
+    """A table whose descriptions are not longer than they may be."""
+    columns = (replace(each, description=each.description[:LONGEST_OF_COLUMN]) for each in entry.columns)
+    return replace(entry, description=entry.description[:LONGEST], columns=tuple(columns))
 
 
 def _home(archive: Archive, caller: Caller) -> str:
