@@ -49,6 +49,13 @@ def own_name(name: str, caller: Caller) -> str:
     return f"{SCHEMA}.{table}" if dot and own is not None and schema.lower() == own else name
 
 
+def full_name(name: str, caller: Caller) -> str:
+    """The name of a table with the schema that others call the caller's in place of ``mydb``."""
+    schema, dot, table = name.partition(".")
+    own = schema_of_caller(caller)
+    return f"{own}.{table}" if dot and own is not None and schema.lower() == SCHEMA else name
+
+
 def as_told(entries: Iterable[Entry]) -> Iterator[Entry]:
     """The catalogues under each name that TAP_SCHEMA tells, with who is told of it as level and creator.
 

@@ -577,3 +577,16 @@ def test_the_body_of_a_request_lies_in_the_folder_of_the_archive_and_is_gone_aft
     (path,) = paths
     assert path.is_relative_to(shared.config.archive)
     assert not path.parent.exists()
+
+
+def test_who_works_from_level_2_on_finds_a_table_where_it_was_made_and_is_told_the_list_of_that_level(
+    client: FlaskClient, headers: Headers, shared: Archive
+) -> None:
+    two = bearer(tokens.issue(shared, "A", project="P", level=2)[1])
+    url = put(client, "mydb.team", two)
+    assert client.get(url[url.index("/tap/") :], headers=two).status_code == 200
+    lists = [client.get("/tap/tables", headers=sent) for sent in (headers["A"], two)]
+    assert ["<name>mydb.team" in each.text for each in lists] == [True, False]
+    known = {"If-None-Match": lists[0].headers["ETag"]}
+    assert client.get("/tap/tables", headers=headers["A"] | known).status_code == 304
+    assert client.get("/tap/tables", headers=two | known).status_code == 200

@@ -89,11 +89,15 @@ def table(archive: Archive, caller: Caller, name: str) -> Response:
     NotFoundError
         There is no such table; the message has the nearest name.
     """
-    own = mydb.own_name(name.replace('"', ""), caller)
+    plain = name.replace('"', "")
+    ways = [
+        mydb.own_name(plain, caller),
+        mydb.full_name(plain, caller),
+    ]  # of one's own, from level 2 on the latter
 
     def make(schemas: tuple[SchemaEntry, ...]) -> Response:
         known = _by_name(schemas)
-        return vosi.table_document(_find(known, own if _plain(own) in known else name))
+        return vosi.table_document(_find(known, next((way for way in ways if _plain(way) in known), name)))
 
     return _answer(archive, caller, make, name)
 
@@ -129,7 +133,9 @@ def _answer(
     def made() -> Response:
         return make(_entries(archive, caller, tap_schema.version(archive)))
 
-    return caching.versioned(made, json.dumps([told, caller.user, asked]), modified=written)
+    return caching.versioned(
+        made, json.dumps([told, caller.user, caller.project, caller.level, asked]), modified=written
+    )
 
 
 def _entries(archive: Archive, caller: Caller, digest: str) -> tuple[SchemaEntry, ...]:
