@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -11,6 +12,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 from astropy.io import votable
 from flask.testing import FlaskClient
 from hypothesis import given
@@ -19,7 +21,7 @@ from werkzeug.test import TestResponse
 from datamodel import catalogues, mydb, projects, quotas, tap_schema, tokens
 from datamodel.archive import Archive
 from datamodel.config import Config
-from datamodel.context import ANONYMOUS
+from datamodel.context import ANONYMOUS, Caller
 from datamodel.errors import BusyError
 from datamodel.job_claims import Holder
 from datamodel.turns import Bounds, table_turns_of
@@ -29,7 +31,7 @@ from tests.catalogues import COLUMNS, ask, brought, made_up, positions, reading
 from vo_server.app import JOBS, create_app
 from vo_server.catalogue import importing
 from vo_server.formats.reading import Reading
-from vo_server.mydb import body, jobs
+from vo_server.mydb import body, jobs, names
 from vo_server.mydb import tables as own_tables
 from vo_server.mydb.publishing import publish
 from vo_server.tap.tap_schema import tables, update_tap_schema
@@ -590,3 +592,43 @@ def test_who_works_from_level_2_on_finds_a_table_where_it_was_made_and_is_told_t
     known = {"If-None-Match": lists[0].headers["ETag"]}
     assert client.get("/tap/tables", headers=headers["A"] | known).status_code == 304
     assert client.get("/tap/tables", headers=two | known).status_code == 200
+
+
+def test_an_index_is_built_before_others_have_to_wait_for_the_change_of_a_table(
+    client: FlaskClient, shared: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = shared.caller("A")
+    entry = own_tables.create(shared, caller, "stars", positions([1.0], [2.0]), "x")
+    built = []
+
+    @contextmanager
+    def changing(archive: Archive, user: str | None = None) -> Iterator[sa.Connection]:
+        with archive.database.read() as connection:
+            built.extend(sa.inspect(connection).get_indexes(entry.sql.name))
+        with importing.changing(archive, user) as connection:
+            yield connection
+
+    monkeypatch.setattr(own_tables, "changing", changing)
+    own_tables.index(shared, caller, "stars", "dec")
+    assert ["dec"] in [each["column_names"] for each in built]
+    (told,) = catalogues.known(shared).entries
+    assert [column.name for column in told.columns if column.indexed] == ["dec", "hpx29"]
+
+
+def test_a_table_whose_rows_change_while_it_is_indexed_is_indexed_with_the_new_ones(
+    client: FlaskClient, shared: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = shared.caller("A")
+    own_tables.create(shared, caller, "stars", positions([1.0], [2.0]), "x")
+
+    def found(archive: Archive, name: str, who: Caller) -> catalogues.Entry:
+        entry = names.found(archive, name, who)
+        monkeypatch.undo()
+        own_tables.append(archive, who, name, lambda: positions([3.0], [4.0]))
+        return entry
+
+    monkeypatch.setattr(own_tables, "found", found)
+    made = own_tables.index(shared, caller, "stars", "dec")
+    with shared.database.read() as connection:
+        indexed = [each["column_names"] for each in sa.inspect(connection).get_indexes(made.sql.name)]
+    assert (made.rows, ["dec"] in indexed) == (2, True)

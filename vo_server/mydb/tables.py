@@ -189,18 +189,26 @@ def index(archive: Archive, caller: Caller, name: str, column: str) -> Entry:
         There is no such table, or it is not the caller's to change.
     UsageError
         There is no such column, or it has no order.
+
+    Notes
+    -----
+    To index many rows takes long; so that is done before others have to wait for this change of what tables there
+    are. An index that is there and not told of, because the process ended in between, is taken as it is.
     """
+    entry = require_own(found(archive, name, caller), caller)
+    place = _place_of_index(entry, column)
+    if not entry.columns[place].indexed:
+        same = suppress(sa.exc.IntegrityError)  # somebody else has built it at this very moment
+        with same, archive.database.write() as connection:
+            _index(connection, entry, place)
     with changing(archive, user_of(caller)) as connection:
         entry = require_own(named(catalogues.entries(connection), name, caller), caller)
-        place = _place(entry, column)
-        wanted = entry.columns[place]
-        if wanted.datatype.kind in KINDS:
-            raise UsageError(f"column '{wanted.name}' is {wanted.type}, expected numbers, texts or times")
-        if wanted.indexed:
+        place = _place_of_index(entry, column)
+        if entry.columns[place].indexed:
             return entry
-        sa.Index(f"ix_{entry.sql.name}_{place}", entry.sql.c[wanted.name]).create(connection)
+        _index(connection, entry, place)
         columns = list(entry.columns)
-        columns[place] = replace(wanted, indexed=True)
+        columns[place] = replace(columns[place], indexed=True)
         return catalogues.change(connection, archive, replace(entry, columns=tuple(columns)))
 
 
@@ -322,6 +330,21 @@ def _arranged(batch: pa.RecordBatch, columns: tuple[Column, ...], of: dict[int, 
         array = batch.column(of[place]) if place in of else pa.nulls(batch.num_rows, arrow)
         arrays.append(array if array.type == arrow else cast(array, column))
     return pa.RecordBatch.from_arrays(arrays, names=[str(place) for place in range(len(arrays))])
+
+
+def _index(connection: sa.Connection, entry: Entry, place: int) -> None:
+    column = entry.sql.c[entry.columns[place].name]
+    made = sa.Index(f"ix_{entry.sql.name}_{place}", column)
+    connection.execute(sa.schema.CreateIndex(made, if_not_exists=True))
+
+
+def _place_of_index(entry: Entry, column: str) -> int:
+    """The place of a column that can be indexed."""
+    place = _place(entry, column)
+    wanted = entry.columns[place]
+    if wanted.datatype.kind in KINDS:
+        raise UsageError(f"column '{wanted.name}' is {wanted.type}, expected numbers, texts or times")
+    return place
 
 
 def _place(entry: Entry, column: str) -> int:
