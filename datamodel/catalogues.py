@@ -10,22 +10,25 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
-from functools import cached_property, partial
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
 
 from datamodel import row_security
 from datamodel.archive import Archive
+from datamodel.catalogue_entry import OWN, told_of
+from datamodel.catalogue_entry import ROW as ROW
+from datamodel.catalogue_entry import Entry as Entry
+from datamodel.catalogue_entry import sql_name as sql_name
+from datamodel.catalogue_entry import sql_names as sql_names
 from datamodel.clock import new_object_id
-from datamodel.columns import Column, PointIndex, RegionIndex, Table
-from datamodel.context import ANONYMOUS, MYDB, WORLD, Caller, may_see
+from datamodel.columns import Column, PointIndex
+from datamodel.context import ANONYMOUS, MYDB, Caller
 from datamodel.datatypes import Timestamp
 from datamodel.dialect import insert_absent
 from datamodel.errors import NotFoundError, TakenError, nearest
-from datamodel.regions import region_tables
 from datamodel.schema import metadata
 
 POLL_S = 1.0
@@ -33,9 +36,6 @@ POLL_S = 1.0
 
 FOLDER = "catalogues"
 """Below the archive: the file that tells of changes, and the folders of imports under way."""
-
-ROW = "_row"
-"""The column that nobody is told of, which the index of regions refers to."""
 
 entry = sa.Table(
     "catalogue_entry",
@@ -66,127 +66,6 @@ state = sa.Table(
 )
 
 TABLES = [entry, retired, state]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One catalogue.
-
-    Attributes
-    ----------
-    schema, table
-        The two parts of its name, lower case.
-    id
-        Unlike that of any other catalogue, replaced ones too.
-    columns
-        In their order; that of `point` at the end.
-    rows
-        How many there are.
-    point
-        The position and the index of the sky, if it has positions; the rows lie in the order of the index.
-    placed
-        How many rows have a place in the sky.
-    region
-        The name of the column whose regions are indexed, if there is one.
-    outlined
-        How many rows have a region of the sky there.
-    description, schema_description
-        For people.
-    origin
-        See `Table.origin`.
-    statistics
-        By column: ``least``, ``greatest`` and ``nulls``.
-    coverage
-        The part of the sky with rows in it, as ASCII MOC; empty where there are no positions.
-    source
-        Name of the file it came in.
-    creator, project, privileges
-        Who may see it: see `datamodel.context.visible`.
-    made
-        When it was added or replaced last, naive UTC.
-    bytes
-        What the values of its rows take in columns of Arrow: the same on every database.
-    """
-
-    schema: str
-    table: str
-    columns: tuple[Column, ...]
-    rows: int = 0
-    point: PointIndex | None = None
-    placed: int = 0
-    region: str | None = None
-    outlined: int = 0
-    description: str = ""
-    schema_description: str = ""
-    origin: tuple[tuple[str, str], ...] = ()
-    statistics: dict[str, dict[str, Any]] = field(default_factory=dict)
-    coverage: str = ""
-    source: str = ""
-    creator: str = ""
-    project: str = ""
-    privileges: int = WORLD
-    made: datetime = datetime(1, 1, 1)
-    bytes: int = 0
-    id: str = field(default_factory=new_object_id)
-
-    @property
-    def name(self) -> str:
-        """``schema.table``."""
-        return f"{self.schema}.{self.table}"
-
-    @cached_property
-    def sql(self) -> sa.Table:
-        """The table that its rows are in."""
-        columns = [sa.Column(c.name, c.datatype.sql()) for c in self.columns]
-        if self.region is not None:
-            columns.append(sa.Column(ROW, sa.String(20)))
-        return sa.Table(sql_name(self.id), sa.MetaData(), *columns)
-
-    @cached_property
-    def told_bytes(self) -> int:
-        """What is kept of the catalogue besides its rows takes so many bytes."""
-        return len(_told(self))
-
-    @cached_property
-    def region_tables(self) -> tuple[sa.Table, sa.Table]:
-        """The tables of the cells and edges of its regions."""
-        return region_tables(sql_name(self.id), sa.MetaData())
-
-    @cached_property
-    def described(self) -> Table:
-        """The table as the VO sees it."""
-        return Table(
-            self.schema,
-            self.table,
-            self.columns,
-            partial(_rows_of, self),
-            description=self.description,
-            point=self.point,
-            region=RegionIndex(self.region, ROW, self.region_tables[0]) if self.region else None,
-            origin=self.origin,
-            rows=self.rows,
-        )
-
-    def seen_by(self, caller: Caller) -> bool:
-        """Whether a caller may know of it."""
-        return may_see(caller, creator=self.creator, project=self.project, privileges=self.privileges)
-
-
-def _rows_of(catalogue: Entry, caller: Caller) -> sa.FromClause:
-    """All of the rows, or none at all; a public catalogue pays nothing for that."""
-    if not catalogue.seen_by(caller):
-        raise NotFoundError(f"there is no table '{catalogue.name}'")
-    return catalogue.sql
-
-
-def sql_name(id: str) -> str:
-    """The SQL table with the rows of a catalogue."""
-    return f"catalogue_{id.replace('-', '')}"
-
-
-def sql_names(id: str) -> tuple[str, ...]:
-    """The SQL tables that a catalogue has, or may have."""
-    return sql_name(id), *(table.name for table in region_tables(sql_name(id), sa.MetaData()))
 
 
 def register(
@@ -314,17 +193,9 @@ def _count(connection: sa.Connection) -> None:
     connection.execute(sa.update(state).values(version=state.c.version + 1))
 
 
-_OWN = ("id", "creator", "project", "privileges", "made")
-
-
 def _row(catalogue: Entry) -> dict[str, Any]:
-    own = {name: getattr(catalogue, name) for name in _OWN}
-    return own | {"name": catalogue.name, "told": _told(catalogue)}
-
-
-def _told(catalogue: Entry) -> str:
-    """What is kept of a catalogue besides its rows, in ASCII."""
-    return json.dumps({name: told for name, told in asdict(catalogue).items() if name not in _OWN})
+    own = {name: getattr(catalogue, name) for name in OWN}
+    return own | {"name": catalogue.name, "told": told_of(catalogue)}
 
 
 def _entry(row: Any) -> Entry:
@@ -332,7 +203,7 @@ def _entry(row: Any) -> Entry:
     told["columns"] = tuple(Column(**column) for column in told["columns"])
     told["point"] = told["point"] and PointIndex(**told["point"])
     told["origin"] = tuple((name, value) for name, value in told["origin"])
-    made = Entry(**told, **{name: getattr(row, name) for name in _OWN})
+    made = Entry(**told, **{name: getattr(row, name) for name in OWN})
     made.__dict__["told_bytes"] = len(row.told)  # to write it anew takes long where there are many
     return made
 
