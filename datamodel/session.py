@@ -18,7 +18,7 @@ from datamodel import compile as compiler
 from datamodel.archive import Archive
 from datamodel.attributes import Attribute, class_named, is_current
 from datamodel.context import Caller
-from datamodel.errors import NotFoundError, UsageError
+from datamodel.errors import ArchiveError, NotFoundError, UsageError
 from datamodel.expressions import Condition, Steps
 from datamodel.schema import list_table, owner
 from datamodel.state import Restricted, State
@@ -133,7 +133,7 @@ class Session:
         for then in after:
             try:
                 then(self)
-            except Exception:  # what is committed must not look as if it failed
+            except (ArchiveError, sa.exc.SQLAlchemyError):  # what is committed must not look as if it failed
                 log.exception("what follows a commit failed")
 
     def prepare(self, cls: Any) -> None:

@@ -56,6 +56,7 @@ def mine(run: Run, tmp_path: Path) -> Iterator[Archive]:
     archive.close()
 
 
+@pytest.mark.thorough
 def test_somebody_is_added_works_gets_tokens_and_is_disabled(run: Run, mine: Archive) -> None:
     assert run("user add eve --full-name Eve --password-stdin", f"{PASSWORD}\n")[:2] == (
         0,

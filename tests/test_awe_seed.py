@@ -122,6 +122,7 @@ def test_a_data_object(
     assert type(names["example"]) is DataObject
 
 
+@pytest.mark.thorough
 def test_the_five_line_script(
     typed: Callable[[str], dict[str, Any]], observatory: Archive, statements_of: Callable[[], int]
 ) -> None:

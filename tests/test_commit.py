@@ -276,6 +276,7 @@ def start(config: Config, *names: str, **environ: str) -> subprocess.Popen[bytes
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": root} | environ, stderr=subprocess.PIPE)
 
 
+@pytest.mark.thorough
 def test_processes_that_write_at_once_lose_nothing(archive: Archive) -> None:
     writers = [start(archive.config, *(f"w{w}-{i}.txt" for i in range(6))) for w in range(2)]
     assert [(w.communicate()[1], w.returncode) for w in writers] == [(b"", 0)] * 2

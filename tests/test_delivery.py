@@ -90,6 +90,7 @@ def test_looking_at_what_is_there_gives_it(client: FlaskClient, path: str) -> No
     assert piece.headers["Content-Range"] == f"bytes 80-159/{len(whole)}"
 
 
+@pytest.mark.thorough
 def test_downloads_of_one_target_at_the_same_time_all_succeed_and_make_once(
     observatory: Archive, path: str
 ) -> None:
@@ -145,6 +146,7 @@ def test_conditional_requests_and_ranges(client: FlaskClient, raw: RawScienceFra
     assert (head.data, int(head.headers["Content-Length"])) == (b"", len(whole.data))
 
 
+@pytest.mark.thorough
 def test_a_source_list_is_given_as_its_table(client: FlaskClient, raw: RawScienceFrame) -> None:
     answer = client.get(f"/target/SourceList/{raw.object_id}")
     assert answer.status_code == 200
@@ -178,6 +180,7 @@ def test_a_stale_product_is_made_anew_and_the_old_one_says_why(
     assert client.get(url).headers["Content-Location"].rpartition("/")[2] != old
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_made_is_a_conflict_that_says_what_is_lacking(
     client: FlaskClient, observatory: Archive, raw: RawScienceFrame, path: str
 ) -> None:

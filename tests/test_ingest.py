@@ -157,6 +157,7 @@ def test_a_missing_path_is_named(empty: Session) -> None:
         ingest(empty, [Path("nowhere.fits")])
 
 
+@pytest.mark.thorough
 def test_the_command_line_ingests_gets_and_explains(
     tmp_path: Path, survey: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """Does a person see what a judgement makes outdated before it is made, and is only theirs carried out?"""
 
+import pytest
 from bs4 import BeautifulSoup
 from flask.testing import FlaskClient
 
@@ -25,6 +26,7 @@ def _token(archive: Archive, name: str, *, manages: bool = False) -> dict[str, s
     return bearer(tokens.issue(archive, name)[1])
 
 
+@pytest.mark.thorough
 def test_the_page_tells_the_impact_of_a_judgement_and_a_click_makes_it(session: Session) -> None:
     archive = session.archive
     reduced = ReducedScienceFrame.get(raw=(RawScienceFrame.chip == "A5382")[0])

@@ -100,6 +100,7 @@ def test_a_writer_is_not_held_up_by_a_backup(archive: Archive, tmp_path: Path) -
         assert connection.scalar(sa.text("SELECT count(*) FROM account")) == 4
 
 
+@pytest.mark.thorough
 def test_one_backup_or_restore_at_a_time_is_made_at_a_place(archive: Archive, tmp_path: Path) -> None:
     config = Config(archive=tmp_path / "restored")
     refused: list[str] = []
@@ -140,6 +141,7 @@ def test_a_second_backup_adds_only_what_is_new_and_removes_what_is_gone(
     assert verify_backup(tmp_path / "backup", quiet) == []
 
 
+@pytest.mark.thorough
 def test_bytes_are_the_same_on_disk_unless_copies_are_asked_for(furnished: Archive, tmp_path: Path) -> None:
     linked = backed_up(furnished.config, tmp_path / "linked").manifest
     copied = backed_up(furnished.config, tmp_path / "copied", link=False).manifest

@@ -76,6 +76,7 @@ def test_bytes_that_are_lost_are_told_with_a_failure(typed: Typed, archive: Arch
     assert typed("verify", tmp_path / "backup") == 1
 
 
+@pytest.mark.thorough
 def test_a_disk_that_is_full_is_told_of_and_the_next_backup_is_made(
     typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

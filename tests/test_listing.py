@@ -72,6 +72,7 @@ def test_obscore_says_how_products_stand_and_how_their_calibrations_were_chosen(
     assert told_of(session, raw)["ReducedScienceFrame"] == to_build
 
 
+@pytest.mark.thorough
 def test_a_long_past_is_looked_at_in_pieces(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {name: listed(session, name) for name in listing.LISTED}
     with session.transaction() as connection:

@@ -79,6 +79,7 @@ def test_names_are_not_taken_for_formulas(session: Session) -> None:
     assert not figure._suptitle.get_parse_math()
 
 
+@pytest.mark.thorough
 def test_the_page_leads_to_the_figure_for_those_who_see_the_object(
     client: FlaskClient, observatory: Archive
 ) -> None:

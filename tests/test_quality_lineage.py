@@ -43,6 +43,7 @@ def sent(session: Session) -> Iterator[list[str]]:
         yield found
 
 
+@pytest.mark.thorough
 def test_what_rests_on_something_bad_is_suspect_as_long_as_it_is_bad(
     session: Session, hot: Any, client: FlaskClient
 ) -> None:
@@ -81,6 +82,7 @@ def test_what_is_hidden_makes_suspect_as_well_and_is_not_shown(session: Session,
         assert found.class_name == "RawBiasFrame"
 
 
+@pytest.mark.thorough
 def test_one_statement_is_sent_for_each_level_of_the_lineage(session: Session, sent: list[str]) -> None:
     exposure = RawScienceFrame.chip == "A5382"
     frame = ReducedScienceFrame.get(raw=exposure[0])
@@ -100,6 +102,7 @@ def _depth(product: Any) -> int:
     return 1 + max(map(_depth, used)) if used else 0
 
 
+@pytest.mark.thorough
 def test_a_product_is_judged_again_without_being_made(session: Session, hot: Any) -> None:
     assert hot.verify_again() is hot
     assert hot.verify_again(MAXIMUM_COUNT=hot.MAXIMUM_COUNT) is hot

@@ -35,6 +35,7 @@ def no_recipes(session: Session, monkeypatch: pytest.MonkeyPatch) -> Callable[[]
     return lambda: monkeypatch.setitem(session.archive._resources, "workers", Idle())
 
 
+@pytest.mark.thorough
 def test_another_limit_judges_anew_and_makes_nothing(
     session: Session, no_recipes: Callable[[], None]
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_product_that_was_made_before_is_recalled(session: Session, no_recipes
     assert again.uptodate()
 
 
+@pytest.mark.thorough
 def test_each_status_is_told(session: Session) -> None:
     assert BiasFrame.plan(**NIGHT).status == "to be built"
     bias = BiasFrame.get(**NIGHT)
@@ -104,6 +106,7 @@ def test_a_recipe_that_failed_is_remembered(session: Session) -> None:
     assert BiasFrame.plan(**NIGHT).status == "to be built"
 
 
+@pytest.mark.thorough
 def test_a_get_goes_no_deeper_than_it_is_told(session: Session) -> None:
     with pytest.raises(MissingInputError, match=r"there is no ReadNoise of .* beyond the depth"):
         BiasFrame.get(**NIGHT, depth=0)

@@ -60,6 +60,7 @@ def test_frames_are_the_same_in_any_order_and_any_subset(survey: tuple[Path, Pat
         assert digest(again) == digest(raw / again.name)
 
 
+@pytest.mark.thorough
 def test_frames_made_in_processes_are_the_same_and_whole_ones_are_not_made_again(
     survey: tuple[Path, Path], tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_centres_of_cells_agree_with_cdshealpix(order):
     assert np.abs(centres(number, order) - expected).max() < 1e-15
 
 
+@pytest.mark.thorough
 def test_cells_whose_corner_alone_is_touched_are_covered():
     for order in (0, 1, 2, 3, 4, 5, 8, 13, 20):
         number = RNG.integers(0, 12 * 4**order, 10)

@@ -37,6 +37,7 @@ from processing.upkeep import keep_up
 NIGHT = {"date": "2003-02-14", "chip": "A5382"}
 
 
+@pytest.mark.thorough
 def test_what_is_made_stands(session: Session) -> None:
     raw = (RawScienceFrame.chip == "A5382")[0]
     SourceList.get(raw=raw)
@@ -198,6 +199,7 @@ def test_what_happened_is_taken_in_again_where_that_was_killed(session: Session)
     assert differences(session) == []
 
 
+@pytest.mark.thorough
 def test_workers_compare_the_index_with_plans_some_every_day(
     session: Session, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -227,6 +229,7 @@ def _compared_today(archive: Archive) -> int:
     return count
 
 
+@pytest.mark.thorough
 def test_an_invalid_exposure_lacks_what_cannot_be_made_of_it(session: Session) -> None:
     raw = (RawScienceFrame.chip == "A5382")[0]
     sources = SourceList.get(raw=raw)
@@ -255,6 +258,7 @@ def test_a_product_without_a_place_in_the_survey_is_not_in_the_index_and_stops_n
     assert differences(session) == []
 
 
+@pytest.mark.thorough
 def test_bytes_that_are_gone_are_no_difference(session: Session) -> None:
     reduced = ReducedScienceFrame.get(raw=(RawScienceFrame.chip == "A5382")[0])
     session.archive.store.path(reduced.bias.filename).unlink()

@@ -29,6 +29,7 @@ def command(
     return run
 
 
+@pytest.mark.thorough
 def test_standings_and_impacts_are_told(
     session: Session, command: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -81,6 +81,7 @@ def test_roles_of_all_classes_form_a_graph_without_cycles() -> None:
         visit(cls, ())
 
 
+@pytest.mark.thorough
 def test_one_more_raw_bias_gives_new_raw_bias_frames(
     session: Session, another_bias: Callable[[], Path]
 ) -> None:
@@ -95,6 +96,7 @@ def test_one_more_raw_bias_gives_new_raw_bias_frames(
     assert bias.status() == "eclipsed"
 
 
+@pytest.mark.thorough
 def test_a_bias_with_another_clipping_outdates_exactly_its_users(session: Session) -> None:
     raw = (RawScienceFrame.chip == "A5382").order_by("DATE_OBS")[0]
     ReducedScienceFrame.get(raw=raw)
@@ -159,6 +161,7 @@ def test_two_makers_at_once_make_one(observatory: Archive) -> None:
 
 
 @pytest.mark.usefixtures("recipes_run")
+@pytest.mark.thorough
 def test_products_do_not_depend_on_when_they_are_made(session: Session) -> None:
     raw = (RawScienceFrame.chip == "ccd53").order_by("DATE_OBS")[0]
     first = CosmicMap.get(raw=raw)
@@ -263,6 +266,7 @@ def another_bias(survey: Path, tmp_path: Path) -> Callable[[], Path]:
     return write
 
 
+@pytest.mark.thorough
 def test_a_parameter_that_was_set_on_purpose_stands_when_the_product_is_made_again(
     session: Session, another_bias: Callable[[], Path]
 ) -> None:

@@ -162,6 +162,7 @@ def test_the_database_is_made_smaller_only_where_that_is_asked(
     assert reclaim(archive, compact=True).database_bytes is not None
 
 
+@pytest.mark.thorough
 def test_the_commands_say_first_what_goes(
     at_work: Archive, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
