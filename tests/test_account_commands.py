@@ -87,6 +87,7 @@ def test_somebody_is_added_works_gets_tokens_and_is_disabled(run: Run, mine: Arc
     mine.close()
 
 
+@pytest.mark.thorough
 def test_projects_are_added_changed_and_have_members(run: Run, mine: Archive) -> None:
     run("user add eve --without-password")
     assert run("project add deep --level 3 --instrument simcam --description Deep")[0] == 0

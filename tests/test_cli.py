@@ -113,34 +113,22 @@ def test_ctrl_c_while_a_command_is_imported_ends_it_without_a_word(module: str, 
     assert process.returncode == 130
 
 
-@pytest.mark.parametrize(
-    ("command", "told"),
-    [
-        (
-            "get HotPixelMp --date 2003-02-14",
-            "there is no target class 'HotPixelMp'; did you mean 'HotPixelMap'?",
-        ),
-        ("get HotPixelMap --date 2003-02-30 --chip A5382", "date '2003-02-30' is neither a night"),
-        (
-            "get HotPixelMap --date 2003-02-14 --chip A538",
-            "there is no chip 'A538'; there are SIMCAM/A5382, ",
-        ),
-        ("plan HotPixelMap --date 2003-02-14 --chip A538", "did you mean 'A5382'?"),
-        ("timeline HotPixelMap --chip A5382 --filter zz", "there is no filter 'zz'; SIMCAM has #841"),
-        ("status HotPixelMap --chip A5382 --date 2003-02-14 --instrument SIMCAN", "did you mean 'SIMCAM'?"),
-        ("get HotPixelMap --date 2003-02-14 --chip A5382 --set SIGMB=1", "no key or parameter 'SIGMB'"),
-        ("get HotPixelMap --date 2003-02-14 --chip A5382 --policy newst", "did you mean 'newest'?"),
-    ],
-)
+WRONGLY = {
+    "get HotPixelMp --date 2003-02-14": "there is no target class 'HotPixelMp'; did you mean 'HotPixelMap'?",
+    "get HotPixelMap --date 2003-02-30 --chip A5382": "date '2003-02-30' is neither a night",
+    "get HotPixelMap --date 2003-02-14 --chip A538": "there is no chip 'A538'; there are SIMCAM/A5382, ",
+    "plan HotPixelMap --date 2003-02-14 --chip A538": "did you mean 'A5382'?",
+    "timeline HotPixelMap --chip A5382 --filter zz": "there is no filter 'zz'; SIMCAM has #841",
+    "status HotPixelMap --chip A5382 --date 2003-02-14 --instrument SIMCAN": "did you mean 'SIMCAM'?",
+    "get HotPixelMap --date 2003-02-14 --chip A5382 --set SIGMB=1": "no key or parameter 'SIGMB'",
+    "get HotPixelMap --date 2003-02-14 --chip A5382 --policy newst": "did you mean 'newest'?",
+}
+
+
 def test_what_is_asked_wrongly_is_quoted_with_what_is_nearest_and_ends_with_2(
-    ingested: tuple[Path, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    command: str,
-    told: str,
+    observatory: Archive, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, url = ingested
-    if url:
-        monkeypatch.setenv("VO_DATABASE_URL", url)
-    assert cli.main([*command.split(), "--archive", str(folder)]) == 2
-    assert told in capsys.readouterr().err
+    monkeypatch.setenv("VO_DATABASE_URL", observatory.config.database_url)
+    for command, told in WRONGLY.items():
+        assert cli.main([*command.split(), "--archive", str(observatory.config.archive)]) == 2
+        assert told in capsys.readouterr().err

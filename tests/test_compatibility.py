@@ -100,6 +100,7 @@ def test_an_exposure_gets_the_calibrations_of_its_own_binning(mixed: Session) ->
         assert "(binning 4x4)" in lack
 
 
+@pytest.mark.thorough
 def test_who_asks_by_night_gets_the_binning_of_the_valid_frame_nearest_to_midnight(mixed: Session) -> None:
     assert BiasFrame.plan(**NIGHT).keys.compatibility == COARSE
     for raw in RawBiasFrame.compatibility == COARSE:

@@ -163,6 +163,7 @@ def test_a_calibration_is_given_for_an_exposure_and_a_raw_frame_is_itself(
     assert hashlib.sha256(itself.data).hexdigest() == raw.file_sha256
 
 
+@pytest.mark.thorough
 def test_a_stale_product_is_made_anew_and_the_old_one_says_why(
     client: FlaskClient, observatory: Archive, raw: RawScienceFrame
 ) -> None:

@@ -46,6 +46,7 @@ def _seen(archive: Archive, caller: Any) -> dict[str, tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("seed", [1, *(pytest.param(s, marks=pytest.mark.thorough) for s in (0, 2))])
+@pytest.mark.thorough
 def test_what_was_seen_is_seen_for_ever(archive: Archive, clock: Any, seed: int) -> None:
     chance = random.Random(seed)
     projects.set_member(archive, "P", "A", is_manager=True)

@@ -121,6 +121,7 @@ def test_one_backup_or_restore_at_a_time_is_made_at_a_place(archive: Archive, tm
     }
 
 
+@pytest.mark.thorough
 def test_a_second_backup_adds_only_what_is_new_and_removes_what_is_gone(
     furnished: Archive, tmp_path: Path
 ) -> None:

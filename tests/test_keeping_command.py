@@ -37,6 +37,7 @@ def typed(
     return Typed(archive, capsys)
 
 
+@pytest.mark.thorough
 def test_an_archive_is_backed_up_verified_restored_and_moved_from_the_command_line(
     typed: Typed, archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,6 +20,7 @@ def moved(config: Config, url: str) -> Moved:
     return move(config, url, quiet, now=NOW)
 
 
+@pytest.mark.thorough
 def test_an_archive_is_moved_there_and_back(
     archive: Archive, tmp_path: Path, new_database: Callable[[], str], clock: Any
 ) -> None:
@@ -108,6 +109,7 @@ def test_the_database_of_another_archive_that_was_restored_is_not_taken_for_what
     opened(other, clock).close()
 
 
+@pytest.mark.thorough
 def test_an_archive_that_was_moved_is_backed_up_and_restored(
     archive: Archive, tmp_path: Path, new_database: Callable[[], str], clock: Any
 ) -> None:

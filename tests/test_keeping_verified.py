@@ -22,6 +22,7 @@ full, kept, furnished = keeping.full, keeping.kept, keeping.furnished
 
 
 @pytest.mark.parametrize("what", ["table", "file", "other", "manifest"])
+@pytest.mark.thorough
 def test_one_byte_that_was_changed_is_found_and_named(kept: Path, tmp_path: Path, what: str) -> None:
     shutil.copytree(kept, tmp_path / "backup")
     made = manifests.read(kept)

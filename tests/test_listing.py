@@ -83,6 +83,7 @@ def test_a_long_past_is_looked_at_in_pieces(session: Session, monkeypatch: pytes
     assert {name: listed(session, name) for name in listing.LISTED} == before
 
 
+@pytest.mark.thorough
 def test_judging_a_frame_relists_what_it_matters_for(session: Session) -> None:
     everything = listed(session)
     mine = {r.object_id for r in RawScienceFrame.select_all() if r.chip.name == "A5382"}

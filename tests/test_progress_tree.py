@@ -79,6 +79,7 @@ def test_a_failure_is_shown_where_it_happened(session: Session) -> None:
     assert f"BiasFrame {FAILED}" in text_of(terminal)
 
 
+@pytest.mark.thorough
 def test_an_interrupted_plan_says_what_was_kept_and_leaves_nothing_behind(session: Session) -> None:
     terminal = io.StringIO()
 

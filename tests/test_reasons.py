@@ -181,6 +181,7 @@ def test_waivers_lead_from_one_to_the_next(archive: Archive) -> None:
         assert waivers.equivalent(session, "D", "c") == {"c"}
 
 
+@pytest.mark.thorough
 def test_the_nearest_default_wins_and_a_call_over_all(session: Session, observatory: Archive) -> None:
     def effective(**given: Any) -> float:
         return float(BiasFrame.plan(**NIGHT, **given).parameters["SIGMA_CLIP"])

@@ -60,6 +60,7 @@ def document(asking: FlaskClient) -> etree._Element:
 OURS_AS_GAIAS = "SELECT sid AS source_id, ra, dec, mag_auto AS phot_g_mean_mag FROM archive.sources"
 
 
+@pytest.mark.thorough
 def test_every_example_has_rows_where_there_are_exposures_sources_and_catalogues(
     session: Session,
     observatory: Archive,

@@ -124,6 +124,7 @@ def test_a_bias_with_another_quality_limit_is_new_with_the_same_content_and_outd
     assert hot.uptodate()
 
 
+@pytest.mark.thorough
 def test_invalidating_a_bias_brings_the_older_one_back(session: Session) -> None:
     first = BiasFrame.get(**NIGHT)
     second = BiasFrame.get(**NIGHT, SIGMA_CLIP=0.8)
@@ -169,6 +170,7 @@ def test_products_do_not_depend_on_when_they_are_made(session: Session) -> None:
     assert CosmicMap.get(raw=raw).content_digest == first.content_digest
 
 
+@pytest.mark.thorough
 def test_a_source_list_has_its_sources_in_the_table(session: Session) -> None:
     raw = (RawScienceFrame.chip == "ccd53").order_by("DATE_OBS")[0]
     listed = SourceList.get(raw=raw)
