@@ -166,8 +166,33 @@ DATABASES = {"new_database", "postgresql_server"}
 """Who takes none of these fixtures, itself or by others, does not care which database the tests run on."""
 
 
+ABOVE = (
+    "account_commands",
+    "app_serving",
+    "awe",
+    "awe_completing",
+    "awe_explaining",
+    "awe_telling",
+    "catalogue_command",
+    "cli",
+    "first_steps",
+    "http_every_url",
+    "http_fuzzing",
+    "keeping_command",
+    "pages",
+    "progress_tree",
+    "quality_figures",
+    "query_page",
+    "standing_commands",
+)
+"""Files of tests about prompts, command lines and pages: these ask below for what others ask on every database."""
+
+
 def without_repeats(items: list[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
     """The tests that PostgreSQL can matter to, and the others, which the fast tests have run."""
-    matters = [bool(DATABASES & set(getattr(item, "fixturenames", ()))) for item in items]
-    kept = [item for item, does in zip(items, matters, strict=True) if does]
-    return kept, [item for item, does in zip(items, matters, strict=True) if not does]
+    kept, repeats = [], []
+    for item in items:
+        below = item.path.stem.removeprefix("test_") not in ABOVE
+        matters = below and DATABASES & set(getattr(item, "fixturenames", ()))
+        (kept if matters or item.get_closest_marker("postgresql") else repeats).append(item)
+    return kept, repeats

@@ -56,6 +56,7 @@ with Session(archive, archive.caller("A", "P")):
 """
 
 
+@pytest.mark.thorough
 def test_a_backup_of_an_archive_that_is_written_to_is_as_at_one_moment(
     archive: Archive, tmp_path: Path, clock: Any
 ) -> None:
