@@ -59,14 +59,14 @@ def commit(session: Session, objects: list[Any]) -> None:
         happened = [_event(session, instant, "made", o) for o in fresh]
         for instance in changed:
             happened += _update(session, connection, instance, instant)
-        promoted = [o for o in changed if "_privileges" in o.__state__.changed]
+        moved = {e["object_id"] for e in happened if e["attribute"] == "_privileges" and e["old"] != e["new"]}
         connection.execute(sa.insert(event), happened)
         for instance in fresh:
             instance.__state__.saved, instance.__state__.session = True, session
             session.add(instance)
         for instance in changed:
             instance.__state__.changed.clear()
-        publishing.follow(session, connection, promoted)
+        publishing.follow(session, connection, [o for o in changed if o.object_id in moved])
         for listener in session.archive.listeners if changed else ():
             session.after_commit(listener)
         crash.reach(ROWS_WRITTEN)

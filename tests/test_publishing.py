@@ -661,3 +661,11 @@ def test_a_command_shows_the_plan_and_asks(
 def test_an_unknown_object_is_not_retracted(run: Callable[..., tuple[int, str, str]]) -> None:
     code, _, told = run("retract", "0193a5e2-0000-7000-8000-000000000000", "x")
     assert (code, "there is no DBObject" in told) == (2, True)
+
+
+def test_a_level_that_is_said_again_is_no_change_of_it(mine: Session) -> None:
+    behind = PublishMade(name="behind it", _privileges=1)
+    PublishMade(name="before it", one=behind, _privileges=2).commit()
+    behind._privileges = 1
+    behind.commit()
+    assert behind._privileges == 1
