@@ -61,8 +61,8 @@ class Worker:
     def run(self) -> None:
         """Take jobs until stopped."""
         minding = [
-            threading.Thread(target=self._mind, args=(chores,), name="minder", daemon=True)
-            for chores in (CHORES, LONG_CHORES)
+            threading.Thread(target=self._mind, args=each, name="minder", daemon=True)
+            for each in ((CHORES, 0.0), (LONG_CHORES, KEEPING_S))
         ]
         for each in minding:
             each.start()
@@ -85,12 +85,12 @@ class Worker:
         Execution(self.archive, holder, job, self.crafts[job.service].work, self._stop.is_set).run()
         return True
 
-    def _mind(self, chores: Mapping[Callable[[Archive], int], float]) -> None:
-        """Every second, do the chores that are due.
+    def _mind(self, chores: Mapping[Callable[[Archive], int], float], after_s: float = 0.0) -> None:
+        """Every second, do the chores that are due; none in the first seconds, when jobs and queries come first.
 
         A worker whose chores come to an unforeseen end stops as well, so that another takes its place.
         """
-        due: dict[Callable[[Archive], int], float] = dict.fromkeys(chores, 0.0)
+        due: dict[Callable[[Archive], int], float] = dict.fromkeys(chores, time.monotonic() + after_s)
         try:
             while not self._stop.wait(POLL_S):
                 for chore, every in chores.items():
