@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from datamodel.config import Config
@@ -29,3 +30,25 @@ def add_verb(
     if json:
         made.add_argument("--json", action="store_true", help="print JSON for scripts")
     return made
+
+
+def add_group(
+    commands: Any, shared: argparse.ArgumentParser, name: str, doc: str, verbs: str
+) -> Callable[..., argparse.ArgumentParser]:
+    """Add a command that has verbs; gives what adds them, which is `add_verb` but for its first two arguments.
+
+    Parameters
+    ----------
+    commands
+        What `argparse.ArgumentParser.add_subparsers` gave.
+    shared
+        Has the options of every command.
+    name
+        Of the command.
+    doc
+        What it is for.
+    verbs
+        Their names, for the help.
+    """
+    command = commands.add_parser(name, help=doc, description=doc)
+    return partial(add_verb, command.add_subparsers(required=True, metavar="VERB", help=verbs), shared)

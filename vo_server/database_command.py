@@ -2,12 +2,11 @@
 
 import argparse
 import json
-from functools import partial
 from typing import Any
 
 from datamodel import database_roles, row_security
 from datamodel.config import Config
-from vo_server.arguments import add_verb
+from vo_server.arguments import add_group
 from vo_server.begun import opened
 from vo_server.user_command import read_password
 
@@ -16,9 +15,7 @@ DOC = "Let people read the database themselves, each only what they may see (Pos
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``database`` with its verbs to a command line."""
-    command = commands.add_parser("database", help=DOC, description=DOC)
-    verbs = command.add_subparsers(required=True, metavar="VERB", help="protect or role")
-    add = partial(add_verb, verbs, shared)
+    add = add_group(commands, shared, "database", DOC, "protect or role")
     add("protect", _protect, "Have each table show what the account of a role may see, and nothing else.")
     role = add("role", _role, "Have an account connect under a role of its name, or give that a password.")
     role.add_argument("name", metavar="ACCOUNT", help="user name")

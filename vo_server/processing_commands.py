@@ -12,7 +12,7 @@ from processing.classes import TARGET_CLASSES
 from processing.defaults import SCOPES, Place
 from processing.opening import session_of
 from processing.pars import Pars
-from vo_server.arguments import add_verb
+from vo_server.arguments import add_group
 from vo_server.begun import require_archive
 
 Commands = Any
@@ -21,40 +21,30 @@ Commands = Any
 def add_commands(commands: Commands, shared: argparse.ArgumentParser) -> None:
     """Add both commands with what they can do to those of the program."""
     doc = "Show, set or end defaults of process parameters."
-    actions = commands.add_parser("parameter", help=doc, description=doc).add_subparsers(
-        required=True, metavar="ACTION", help="what to do with them"
-    )
-    showing = add_verb(
-        actions,
-        shared,
-        "show",
-        _show,
-        "Show the parameters of a class and of what it is made from.",
-        json=False,
-    )
+    verb = add_group(commands, shared, "parameter", doc, "show, set, list or unset")
+    of_class = "Show the parameters of a class and of what it is made from."
+    showing = verb("show", _show, of_class, json=False)
     showing.add_argument("cls", metavar="CLASS", help="target class")
     _add_place(showing)
-    setting = add_verb(actions, shared, "set", _set, "Set defaults.", json=False)
+    setting = verb("set", _set, "Set defaults.", json=False)
     setting.add_argument("settings", nargs="+", metavar="CLASS.NAME=VALUE", help="a parameter and its value")
     whose = "; ".join(f"{name}: {meaning}" for name, meaning in SCOPES.items())
     setting.add_argument(
         "--scope", default=defaults.PROJECT, help=f"whose default (default: project); {whose}"
     )
     _add_place(setting)
-    add_verb(actions, shared, "list", _list, "List the defaults in force.")
-    ending = add_verb(actions, shared, "unset", _unset, "End a default.", json=False)
+    verb("list", _list, "List the defaults in force.")
+    ending = verb("unset", _unset, "End a default.", json=False)
     ending.add_argument("number", type=int, metavar="NUMBER", help="its number in the list")
 
     doc = "Vouch that an older recipe gives the same products as today's, or cease to."
-    actions = commands.add_parser("waiver", help=doc, description=doc).add_subparsers(
-        required=True, metavar="ACTION", help="what to do with them"
-    )
-    adding = add_verb(actions, shared, "add", _waive, "Vouch for products of an older recipe.", json=False)
+    verb = add_group(commands, shared, "waiver", doc, "add, list or revoke")
+    adding = verb("add", _waive, "Vouch for products of an older recipe.", json=False)
     adding.add_argument("cls", metavar="CLASS", help="target class")
     adding.add_argument("digest", metavar="DIGEST", help="recipe_digest of the products, or its beginning")
     adding.add_argument("--reason", required=True, help="why, for those who read it later")
-    add_verb(actions, shared, "list", _waivers, "List all waivers there ever were.")
-    ending = add_verb(actions, shared, "revoke", _revoke, "End a waiver.", json=False)
+    verb("list", _waivers, "List all waivers there ever were.")
+    ending = verb("revoke", _revoke, "End a waiver.", json=False)
     ending.add_argument("number", type=int, metavar="NUMBER", help="its number in the list")
 
 

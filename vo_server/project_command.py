@@ -3,7 +3,6 @@
 import argparse
 import json
 from dataclasses import asdict
-from functools import partial
 from typing import Any
 
 from datamodel import projects
@@ -11,7 +10,7 @@ from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import LEVELS
 from processing.site import instruments_of
-from vo_server.arguments import add_verb
+from vo_server.arguments import add_group
 from vo_server.begun import opened
 
 DOC = "Add, change and list projects, and say who works in them."
@@ -27,9 +26,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     shared
         Has the options of every command.
     """
-    command = commands.add_parser("project", help=DOC, description=DOC)
-    verbs = command.add_subparsers(required=True, metavar="VERB", help="add, change, member or list")
-    verb = partial(add_verb, verbs, shared)
+    verb = add_group(commands, shared, "project", DOC, "add, change, member or list")
 
     _add_values(verb("add", _add, "Add a project; it is private where nothing else is said."))
     _add_values(verb("change", _change, "Change what a project is; its objects stay as they are."))

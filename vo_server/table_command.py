@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from datamodel import quotas
@@ -14,7 +13,7 @@ from datamodel.catalogues import Entry
 from datamodel.config import Config
 from datamodel.context import EVERY_PROJECT, LEVELS, MYDB, Caller
 from processing.opening import operator
-from vo_server.arguments import add_verb
+from vo_server.arguments import add_group
 from vo_server.begun import opened
 
 DOC = "List tables of one's own (MyDB), save results of jobs as such, share and remove them."
@@ -30,9 +29,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     shared
         Has the options of every command.
     """
-    command = commands.add_parser("table", help=DOC, description=DOC)
-    verbs = command.add_subparsers(required=True, metavar="VERB", help="list, save, publish or drop")
-    verb = partial(add_verb, verbs, shared)
+    verb = add_group(commands, shared, "table", DOC, "list, save, publish or drop")
 
     verb("list", _list, "List one's own tables, and how much of the quota they use.")
     saving = verb("save", _save, "Save the result of a job as a table of one's own.")

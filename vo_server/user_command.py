@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from datamodel import account_changes, accounts, catalogues, projects, quotas, tokens
@@ -15,7 +14,7 @@ from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import MYDB
 from datamodel.errors import UsageError
-from vo_server.arguments import add_verb
+from vo_server.arguments import add_group
 from vo_server.begun import opened
 
 DOC = "Add accounts, give them passwords and tokens, disable and list them."
@@ -31,11 +30,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     shared
         Has the options of every command.
     """
-    command = commands.add_parser("user", help=DOC, description=DOC)
-    verbs = command.add_subparsers(
-        required=True, metavar="VERB", help="add, passwd, token, quota, disable, enable or list"
-    )
-    verb = partial(add_verb, verbs, shared)
+    verb = add_group(commands, shared, "user", DOC, "add, passwd, token, quota, disable, enable or list")
 
     adding = verb("add", _add, "Add an account; its password is asked for.")
     adding.add_argument("name", metavar="NAME", help="user name: letters, digits and _ . @ + -")

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from datamodel.config import Config
 from datamodel.context import LEVELS
 from datamodel.errors import ArchiveError
 from processing.opening import session_of
-from vo_server.arguments import add_verb
+from vo_server.arguments import add_group
 from vo_server.begun import require_archive
 
 if TYPE_CHECKING:
@@ -40,9 +39,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     shared
         Has the options of every command.
     """
-    command = commands.add_parser("catalogue", help=DOC, description=DOC)
-    verbs = command.add_subparsers(required=True, metavar="VERB", help="add, replace, drop or list")
-    verb = partial(add_verb, verbs, shared)
+    verb = add_group(commands, shared, "catalogue", DOC, "add, replace, drop or list")
 
     _add_file(verb("add", _bring, "Add a catalogue: a CSV, FITS, VOTable or Parquet file."), replaces=False)
     _add_file(
