@@ -69,6 +69,21 @@ def require_writer(caller: Caller) -> None:
         raise ForbiddenError(f"the archive as of {caller.as_of.isoformat()} cannot be changed")
 
 
+def require_manager(caller: Caller, what: str) -> None:
+    """See that a caller may do what holds for everybody: the managers of any project may, and the archive itself.
+
+    Raises
+    ------
+    ForbiddenError
+        It is a stranger, looks back, or manages nothing; `what` says what was asked for.
+    """
+    require_writer(caller)
+    if caller.user != SERVICE_ACCOUNT and not caller.managed:
+        raise ForbiddenError(
+            f"{caller.user} may not {what}: it holds for everybody, and is for managers of projects"
+        )
+
+
 def sees(caller: Caller, owned: Owned) -> bool:
     """Whether a caller sees the object at all."""
     return may_see(caller, creator=owned.creator, project=owned.project, privileges=owned.privileges)

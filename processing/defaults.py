@@ -10,6 +10,7 @@ from datamodel import crash, history
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.datatypes import Timestamp
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError, nearest
+from datamodel.rights import require_manager
 from datamodel.schema import metadata, serial_column
 from datamodel.session import Session
 from processing.declarations import default_values, parameters
@@ -187,6 +188,8 @@ def _owner(caller: Caller, scope: str) -> tuple[str, str | None]:
         raise ForbiddenError(f"the archive as of {caller.as_of.isoformat()} cannot be changed")
     if caller.user is None:
         raise ForbiddenError("an anonymous caller has no defaults; log in first")
+    if scope == EVERYBODY:
+        require_manager(caller, "set or end a default for everybody")
     if scope == PROJECT and (caller.project == EVERY_PROJECT or caller.project not in caller.projects):
         raise ForbiddenError(f"{caller.user} is not a member of project '{caller.project}'")
     return caller.user, {USER: caller.user, PROJECT: caller.project}.get(scope)

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from datamodel import crash, history
 from datamodel.datatypes import Timestamp
-from datamodel.errors import ForbiddenError, NotFoundError, UsageError
+from datamodel.errors import NotFoundError, UsageError
+from datamodel.rights import require_manager
 from datamodel.schema import metadata, serial_column
 from datamodel.series import distinct
 from datamodel.session import Session
@@ -64,11 +65,11 @@ def waive(session: Session, cls: Any, old_digest: str, reason: str) -> int:
     Raises
     ------
     ForbiddenError
-        The caller is a stranger, or looks back.
+        The caller manages no project, is a stranger, or looks back.
     UsageError
         There is no reason, or no product with such a digest.
     """
-    who = _who(session)
+    who = _who(session, "vouch for a recipe")
     if not reason.strip():
         raise UsageError("a waiver needs a reason")
     known = [digest for (digest,) in distinct(cls.select_all(), "recipe_digest") if digest]
@@ -90,11 +91,11 @@ def revoke(session: Session, number: int) -> None:
     Raises
     ------
     ForbiddenError
-        The caller is a stranger, or looks back.
+        The caller manages no project, is a stranger, or looks back.
     NotFoundError
         There is none of that number that is in force.
     """
-    who = _who(session)
+    who = _who(session, "end a waiver")
     with session.transaction() as connection:
         ended = {"revoked_at": history.now(connection, session.archive.clock), "revoked_by": who}
         here = sa.and_(waiver.c.id == number, waiver.c.revoked_at.is_(None))
@@ -118,9 +119,7 @@ def waivers_of(session: Session, class_name: str, digests: Iterable[str]) -> lis
     ]
 
 
-def _who(session: Session) -> str:
-    if session.caller.as_of is not None:
-        raise ForbiddenError(f"the archive as of {session.caller.as_of.isoformat()} cannot be changed")
-    if session.caller.user is None:
-        raise ForbiddenError("an anonymous caller cannot vouch for a recipe; log in first")
-    return session.caller.user
+def _who(session: Session, what: str) -> str:
+    """Under whose name it stands."""
+    require_manager(session.caller, what)
+    return str(session.caller.user)

@@ -1,6 +1,7 @@
 """Is what stands told from what must be made again, and for what reason? And is only that made again?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -150,6 +151,9 @@ def test_a_waiver_lets_products_of_an_older_recipe_stand_until_it_is_revoked(
         waivers.waive(session, BiasFrame, old, " ")
     with Session(observatory, ANONYMOUS), pytest.raises(ForbiddenError, match="log in first"):
         waivers.waive(Session(observatory, ANONYMOUS), BiasFrame, old, "why not")
+    member = Session(observatory, replace(session.caller, managed=frozenset()))
+    with pytest.raises(ForbiddenError, match="may not vouch for a recipe: it holds for everybody"):
+        waivers.waive(member, BiasFrame, old, "why not")
     number = waivers.waive(session, BiasFrame, old[:12], "only its formatting changed")
     waived = session.archive.clock()
     assert hot.uptodate()
@@ -160,6 +164,8 @@ def test_a_waiver_lets_products_of_an_older_recipe_stand_until_it_is_revoked(
         "only its formatting changed",
         old,
     )
+    with pytest.raises(ForbiddenError, match="may not end a waiver: it holds for everybody"):
+        waivers.revoke(member, number)
     waivers.revoke(session, number)
     assert not hot.uptodate()
     with pytest.raises(NotFoundError, match=f"no waiver {number} in force"):
@@ -226,6 +232,17 @@ def test_a_wrong_default_is_refused(session: Session, given: Any, error: type[Ex
     with pytest.raises(error, match=said):
         defaults.set_default(session, BiasFrame, *given)
     assert defaults.in_force(session) == []
+
+
+def test_a_default_for_everybody_is_for_managers(session: Session, observatory: Archive) -> None:
+    given = (BiasFrame, "SIGMA_CLIP", 3.1, defaults.EVERYBODY, Place(instrument="SIMCAM"))
+    member = Session(observatory, replace(session.caller, managed=frozenset()))
+    with pytest.raises(ForbiddenError, match="may not set or end a default for everybody"):
+        defaults.set_default(member, *given)
+    number = defaults.set_default(session, *given)
+    with pytest.raises(ForbiddenError, match="is for managers of projects"):
+        defaults.unset_default(member, number)
+    defaults.unset_default(session, number)
 
 
 def test_pars_show_change_and_keep_the_parameters_of_a_tree(session: Session, observatory: Archive) -> None:
