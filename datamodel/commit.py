@@ -49,10 +49,12 @@ def commit(session: Session, objects: list[Any]) -> None:
         session.prepare(type(instance))
     with session.transaction() as connection:
         session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
+        if any(publishing.is_taken_back(each) for each in changed):
+            session.archive.database.hold_events(connection)  # nobody begins to refer to it
         session.archive.database.share_events(connection)
         for instance in fresh:
             instance.ready_to_commit()  # again: a file that was stored long ago may have been removed meanwhile
-        refuse_gone(connection, [each for o in fresh + changed for each in _linked(o)])
+        refuse_gone(connection, session.caller.user, [each for o in fresh + changed for each in _linked(o)])
         instant = history.now(connection, session.archive.clock)
         _complete_system_attributes(session, connection, fresh, instant)
         _insert(connection, fresh)

@@ -143,6 +143,11 @@ class Database:
         if self.facts.share_events:
             connection.exec_driver_sql(self.facts.share_events)
 
+    def hold_events(self, connection: sa.Connection) -> None:
+        """Have everybody who is going to write events wait for the end of this transaction."""
+        if self.facts.lock_events:
+            connection.exec_driver_sql(self.facts.lock_events)
+
     def rows(
         self,
         select: sa.Select[Any] | sa.CompoundSelect[Any] | str,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from datamodel import crash, history, rights
 from datamodel.attributes import OID_LENGTH, class_named
-from datamodel.context import MYDB, PROJECT
+from datamodel.context import MYDB, PROJECT, SERVICE_ACCOUNT
 from datamodel.errors import ForbiddenError, UsageError
 from datamodel.history import event
 from datamodel.schema import OF_CATALOGUE, metadata, table_of
@@ -136,10 +136,7 @@ def delete(session: Session, instance: Any) -> DeletionPlan:
         It was never committed.
     """
     with session.transaction() as connection:
-        if session.archive.database.facts.lock_events:
-            connection.exec_driver_sql(
-                session.archive.database.facts.lock_events
-            )  # nobody begins to refer to it
+        session.archive.database.hold_events(connection)  # nobody begins to refer to it
         tables = _of_objects(connection)
         planned = _planned(session, connection, instance, tables)
         if not planned.is_possible:
@@ -163,25 +160,35 @@ def referring(connection: sa.Connection, object_id: str) -> list[str]:
     return [each for each in found if each not in comments]
 
 
-def refuse_gone(connection: sa.Connection, instances: list[Any]) -> None:
-    """See that objects which can be deleted are still there, in the transaction of what refers to them.
+def refuse_gone(connection: sa.Connection, user: str | None, instances: list[Any]) -> None:
+    """See that objects are still there, and still to be seen, in the transaction of what a user has refer to them.
 
     Raises
     ------
     UsageError
-        One of them was deleted meanwhile.
+        One of them was deleted meanwhile, or taken back by its creator.
     """
-    ids = [i.object_id for i in instances if i.__state__.saved and _can_go(i.__state__.values)]
+    root, stored = table_of(class_named("DBObject")).c, [i for i in instances if i.__state__.saved]
+    deleted = sa.select(event.c.object_id).where(event.c.kind == "deleted")
+    _refuse(connection, [i for i in stored if _level(i) <= PROJECT], deleted, event.c.object_id, "deleted")
+    shared = [i for i in stored if _level(i) == PROJECT and user != SERVICE_ACCOUNT]
+    hidden = sa.select(root.object_id).where(root.privileges == MYDB, root.creator != user)
+    _refuse(connection, shared, hidden, root.object_id, "taken back by its creator")
+
+
+def _refuse(
+    connection: sa.Connection, instances: list[Any], gone: sa.Select[Any], oid: sa.Column[Any], how: str
+) -> None:
+    ids = [each.object_id for each in instances]
     for start in range(0, len(ids), _CHUNK):
-        chunk = ids[start : start + _CHUNK]
-        gone = sa.select(event.c.object_id).where(event.c.object_id.in_(chunk), event.c.kind == "deleted")
-        found = connection.scalar(gone.limit(1))
+        found = connection.scalar(gone.where(oid.in_(ids[start : start + _CHUNK])).limit(1))
         if found is not None:
-            raise UsageError(f"the object '{found}' was deleted meanwhile: nothing can refer to it any more")
+            raise UsageError(f"the object '{found}' was {how} meanwhile: nothing can refer to it any more")
 
 
-def _can_go(values: dict[str, Any]) -> bool:
-    return (values.get("_privileges") or MYDB) <= PROJECT
+def _level(instance: Any) -> int:
+    """As it is known in memory."""
+    return instance.__state__.values.get("_privileges") or MYDB
 
 
 Tables = dict[str, list[str]]

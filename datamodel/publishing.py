@@ -207,6 +207,8 @@ def publish(
     """
     rights.require_writer(session.caller)
     with session.transaction() as connection:
+        if level == MYDB:
+            session.archive.database.hold_events(connection)  # nobody begins to refer to it
         session.archive.database.share_events(connection)
         found = plan(session, instance, level, deep=deep, lineage=lineage)
         if not found.is_allowed:
@@ -249,6 +251,11 @@ def follow(session: Session, connection: sa.Connection, promoted: Sequence[Any])
         if not found.is_allowed:
             raise ForbiddenError(f"{found}\nuse publish({found.level}), which takes along what it can")
         carry_out(session, connection, found)
+
+
+def is_taken_back(instance: Any) -> bool:
+    """Whether the changes of a stored object hide it from others."""
+    return "_privileges" in instance.__state__.changed and instance._privileges == MYDB
 
 
 def _is_relied_on(connection: sa.Connection, object_id: str) -> bool:

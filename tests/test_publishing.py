@@ -1,6 +1,7 @@
 """Is an object published with all that it shows, by its plan, in one transaction, and only by who may?"""
 
 import random
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -176,6 +177,41 @@ def test_what_others_have_used_is_not_taken_back_and_it_is_not_said_by_what(mine
     with pytest.raises(ForbiddenError, match="or above refers to it"):
         used.commit()
     assert levels(mine.archive, used) == [2]
+
+
+def test_nothing_can_refer_to_what_was_taken_back_while_it_was_made(mine: Session) -> None:
+    used = PublishMade(name="used", _privileges=2)
+    used.commit()
+    with Session(mine.archive, mine.archive.caller("Z", "P")):
+        found = PublishMade(object_id=used.object_id)
+        with Session(mine.archive, mine.caller):
+            PublishMade(object_id=used.object_id).publish(1)
+        with pytest.raises(UsageError, match="was taken back by its creator meanwhile"):
+            PublishMade(name="late", one=found).commit()
+
+
+def test_who_takes_something_back_waits_for_those_who_are_about_to_refer_to_it(mine: Session) -> None:
+    used = PublishMade(name="used", _privileges=2)
+    used.commit()
+
+    def take_back() -> str:
+        with Session(mine.archive, mine.caller):
+            try:
+                PublishMade(object_id=used.object_id).publish(1)
+            except ForbiddenError as error:
+                return str(error)
+        return "taken back"
+
+    with (
+        ThreadPoolExecutor() as pool,
+        Session(mine.archive, mine.archive.caller("Z", "P")) as other,
+        other.transaction(),
+    ):
+        PublishMade(name="theirs", one=PublishMade(object_id=used.object_id), _privileges=2).commit()
+        told = pool.submit(take_back)
+        wait([told], 0.3)
+        assert not told.done()
+    assert "or above refers to it" in told.result()
 
 
 def test_a_plain_commit_of_a_level_goes_by_the_same_rules(mine: Session) -> None:
