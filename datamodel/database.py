@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import Any
 
 import sqlalchemy as sa
+from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
 from datamodel.batches import record_batch as record_batch
 from datamodel.columns import Column, Rows
@@ -45,6 +46,7 @@ class Database:
         sa.event.listen(self.engine, "do_execute", _only_compiled)
         sa.event.listen(self.engine, "handle_error", _refused)
         if self.facts.breaks:
+            sa.event.listen(self.engine, "reset", _ended)
             sa.event.listen(self.engine, "checkin", _used)
             sa.event.listen(self.engine, "checkout", partial(_alive, self.engine.dialect))
 
@@ -67,7 +69,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A connection for looking; each statement sees the latest committed state."""
+        """A connection for looking; each statement is for itself, and sees the latest committed state."""
         with self._connected() as connection:
             yield connection
 
@@ -104,21 +106,27 @@ class Database:
 
     @contextmanager
     def _writing(self, connection: sa.Connection) -> Iterator[None]:
-        if self.facts.begin_write:
-            connection.exec_driver_sql(self.facts.begin_write)
+        connection.exec_driver_sql(self.facts.begin_write)
         try:
             yield
         except BaseException:
-            self._end(connection, "ROLLBACK")
+            with suppress(sa.exc.SQLAlchemyError):  # a connection that broke has nothing to roll back
+                connection.exec_driver_sql("ROLLBACK")
+            connection.rollback()
             raise
-        self._end(connection, "COMMIT")
-
-    def _end(self, connection: sa.Connection, how: str) -> None:
-        if self.facts.begin_write:
-            connection.exec_driver_sql(how)
-        elif how == "COMMIT":
-            connection.commit()
+        connection.exec_driver_sql("COMMIT")
         connection.rollback()
+
+    @contextmanager
+    def roomy(self, connection: sa.Connection) -> Iterator[None]:
+        """Have a transaction that changes many rows keep more pages in memory, not to write them over and over."""
+        if self.facts.roomy:
+            connection.exec_driver_sql(self.facts.roomy)
+        try:
+            yield
+        finally:
+            if self.facts.narrow:
+                connection.exec_driver_sql(self.facts.narrow)
 
     def create(self, tables: list[sa.Table]) -> None:
         """Create the tables that do not exist yet, with their indices, in one transaction."""
@@ -245,8 +253,7 @@ class Database:
             self._readers.begin()
 
     def _prepared(self, connection: sa.Connection, before: Callable[[sa.Connection], None]) -> None:
-        if self.facts.begin_read:
-            connection.exec_driver_sql(self.facts.begin_read)
+        connection.exec_driver_sql(self.facts.begin_read)
         before(connection)
 
     def close(self) -> None:
@@ -274,6 +281,13 @@ def _refused(context: sa.engine.ExceptionContext) -> None:
     if is_forbidden(failure):
         told = str(failure).partition("\n")[0]
         raise ForbiddenError(f"the role that is connected to the database may not do that: {told}")
+
+
+def _ended(connection: Any, _record: Any, _state: Any) -> None:
+    """End a transaction that the driver did not begin, so that it does not know of it."""
+    if connection.info.transaction_status != TRANSACTION_STATUS_IDLE:
+        with connection.cursor() as cursor:
+            cursor.execute("ROLLBACK")
 
 
 def _used(_connection: Any, record: Any) -> None:

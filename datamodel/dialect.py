@@ -25,15 +25,20 @@ class Facts:
         Keyword arguments of `sqlalchemy.create_engine`.
     prepare
         Called with each new DBAPI connection, and with a dictionary that is kept beside it.
-    begin_write
-        Statement that starts a transaction which is going to write, or None for the driver's own.
-    begin_read
-        Statement that starts a transaction which only looks, or None for the driver's own.
+    begin_write, begin_read
+        Statements that start a transaction which is going to write, and one that only looks; without them each
+        statement is a transaction.
     lock_schema
         Statement that lets one transaction at a time change tables, or None where `begin_write` does.
     share_events, lock_events
         Statements of those who write events, beside each other, and of one who waits until all events
         with smaller numbers than the newest are committed; None where `begin_write` keeps their order.
+    roomy, narrow
+        Statements that have a connection keep more pages of tables in memory, and as many as usual again.
+    writes_alone
+        Whether everybody else who writes waits for a transaction that does.
+    takes_lists
+        Whether many texts are better given as one value; see `datamodel.among`.
     reads_in_process
         Whether whole tables are read faster by a process of their own.
     insert
@@ -54,11 +59,13 @@ class Facts:
 
     engine_options: dict[str, Any]
     prepare: Callable[[Any, dict[Any, Any]], None]
-    begin_write: str | None
-    begin_read: str | None
+    begin_write: str
+    begin_read: str
     lock_schema: str | None
     share_events: str | None
     lock_events: str | None
+    writes_alone: bool
+    takes_lists: bool
     reads_in_process: bool
     insert: Callable[[sa.Table], Any]
     extensions: str | None = None
@@ -67,6 +74,8 @@ class Facts:
     dangling: str | None = None
     secures_rows: bool = False
     only_reads: str | None = None
+    roomy: str | None = None
+    narrow: str | None = None
 
 
 LONGEST_BYTES = 1 << 24
@@ -74,6 +83,9 @@ LONGEST_BYTES = 1 << 24
 
 PLAIN = "plain"
 """Beside a connection to PostgreSQL: whether it is known not to be encrypted."""
+
+
+_CACHE_KB = -16000
 
 
 def _prepare_sqlite(connection: Any, _info: dict[Any, Any]) -> None:
@@ -85,7 +97,7 @@ def _prepare_sqlite(connection: Any, _info: dict[Any, Any]) -> None:
         "busy_timeout=60000",
         "foreign_keys=ON",
         "case_sensitive_like=ON",
-        "cache_size=-16000",
+        f"cache_size={_CACHE_KB}",
         "temp_store=FILE",
     ):
         cursor.execute(f"PRAGMA {pragma}")
@@ -112,6 +124,14 @@ _LOST = {
 }
 """By when a host that is gone is noticed: seconds, but for the last, which are milliseconds."""
 
+_OPTIONS_OF_POSTGRESQL: dict[str, Any] = {
+    "connect_args": _LOST,
+    "isolation_level": "AUTOCOMMIT",  # else each look would begin and end a transaction, with a message for both
+    "pool_size": 20,
+    "max_overflow": 40,
+    "pool_use_lifo": True,
+}
+
 FACTS: dict[str, Facts] = {
     "sqlite": Facts(
         {"connect_args": {"check_same_thread": False, "timeout": 60}, "pool_size": 20, "max_overflow": 40},
@@ -122,18 +142,24 @@ FACTS: dict[str, Facts] = {
         None,
         None,
         True,
+        False,
+        True,
         sqlite.insert,
         free_tables="PRAGMA foreign_keys=OFF",
         dangling="PRAGMA foreign_key_check",
+        roomy="PRAGMA cache_size=-262144",
+        narrow=f"PRAGMA cache_size={_CACHE_KB}",
     ),
     "postgresql": Facts(
-        {"connect_args": _LOST, "pool_size": 20, "max_overflow": 40, "pool_use_lifo": True},
+        _OPTIONS_OF_POSTGRESQL,
         _prepare_postgresql,
-        None,
-        None,
+        "BEGIN",
+        "BEGIN",
         "SELECT pg_advisory_xact_lock(7307189)",
         "SELECT pg_advisory_xact_lock_shared(7307190)",
         "SELECT pg_advisory_xact_lock(7307190)",
+        False,
+        True,
         False,
         postgresql.insert,
         "SELECT extname FROM pg_extension WHERE extnamespace::regnamespace::text = ANY (current_schemas(false))",

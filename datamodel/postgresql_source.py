@@ -82,8 +82,10 @@ class PostgresqlSource(ThreadedSource):
             if form is not None:
                 self._copy(cursor, statement, form)
                 return
-        with self._raw.cursor("rows") as cursor:
             self._fetch(cursor, statement)
+
+    def _is_idle(self) -> bool:
+        return bool(self._raw.info.transaction_status == TRANSACTION_STATUS_IDLE)
 
     def _bounded(self) -> str:
         """What bounds the time of the statement that follows it."""
@@ -99,7 +101,7 @@ class PostgresqlSource(ThreadedSource):
         types_wanted, types = form
         wanted = _cast(statement, types_wanted)
         statements = f"{self._bounded()} COPY ({wanted}) TO STDOUT (FORMAT BINARY)"
-        if self._raw.info.transaction_status == TRANSACTION_STATUS_IDLE and self._connection.info[PLAIN]:
+        if self._is_idle() and self._connection.info[PLAIN]:
             self._receive(statements, types)
             return
         sink = Sink(lambda rows: self._hand(lambda: decode(RowsOfCopy.of(rows), self._columns, types)))
@@ -122,9 +124,15 @@ class PostgresqlSource(ThreadedSource):
             raise
 
     def _fetch(self, cursor: Any, statement: str) -> None:
-        cursor.execute(statement)
+        if self._is_idle():
+            cursor.execute("BEGIN")
+        cursor.execute(f"{self._bounded()} DECLARE answer NO SCROLL CURSOR FOR {statement}")
         step = FIRST_ROWS
-        while rows := cursor.fetchmany(step):
+        while True:
+            cursor.execute(f"FETCH {step} FROM answer")
+            rows = cursor.fetchall()
+            if not rows:
+                return
             batch = record_batch(rows, self._columns)
             self._hand(partial(_same, batch))
             step = next_step(batch, BATCH_ROWS)

@@ -104,17 +104,14 @@ def insert(connection: sa.Connection, table: sa.Table, batches: Iterable[pa.Reco
 def fill(database: Database, table: sa.Table, batches: Iterable[pa.RecordBatch], whole: bool = False) -> int:
     """Put the rows of a catalogue into a table that nobody else knows of; see `insert`.
 
-    Where others wait for a transaction that writes, there are several. If these are the `whole` table, which is
-    empty, it needs no care afterwards.
+    Where everybody who writes waits for one that does, there are several transactions. If these are the `whole` table,
+    which is empty, it needs no care afterwards.
     """
     total = 0
-    for part in _parts(batches) if database.facts.begin_write else [batches]:
-        with database.write() as connection:
-            if not connection.in_transaction():
-                connection.begin()  # else what the driver is told is not committed
-            with _told("the catalogue"):
-                put = (_FILL if whole else _INSERT)[connection.dialect.name]
-                total += put(driver_of(connection), table.name, part)
+    for part in _parts(batches) if database.facts.writes_alone else [batches]:
+        with database.write() as connection, _told("the catalogue"):
+            put = (_FILL if whole else _INSERT)[connection.dialect.name]
+            total += put(driver_of(connection), table.name, part)
     return total
 
 
