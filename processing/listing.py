@@ -6,7 +6,7 @@ together, after something happened, never in a query.
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,11 +40,11 @@ _EVER = datetime(1000, 1, 1), datetime(9000, 1, 1)
 _KBYTE_A_SOURCE_LIST = 100
 
 
-def refresh(session: Session) -> int:
+def refresh(session: Session, progress: Callable[[int], None] | None = None) -> int:
     """Bring the listing up to date with all that has happened; gives how many exposures were looked at.
 
-    It may be killed at any moment: what was not done is done at the next call. Within a transaction it is
-    put off to the end.
+    `progress` is told how many they are each time. It may be killed at any moment: what was not done is done at the
+    next call. Within a transaction it is put off to the end.
     """
     if session.is_writing:
         session.after_commit(refresh)
@@ -57,6 +57,8 @@ def refresh(session: Session) -> int:
             rows = _rows(public, exposures)
         if _write(session, [e.object_id for e in exposures], rows, last, newest):
             looked += len(exposures)
+            if progress:
+                progress(len(exposures))
     return looked
 
 

@@ -3,12 +3,17 @@
 import argparse
 import json
 import logging
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
 
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.revisions import in_words
+from processing import listing
+from processing.opening import session_of
 from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 
@@ -50,11 +55,22 @@ def run(config: Config, parsed: argparse.Namespace) -> int:
         done = None if parsed.dry_run else upgrade(archive)
     finally:
         archive.close()
+    if done is not None and done.steps:
+        _list_again(config)
     if parsed.json:
         print(json.dumps(asdict(done or planned) | {"done": done is not None}))
     elif done is not None and planned.steps:
         print(f"it has revision {done.newest} now" + ("" if done.steps else ": another process upgraded it"))
     return 0
+
+
+def _list_again(config: Config) -> None:
+    """List in ObsCore what other rules hold for now, so that nobody who writes has to; a worker would go on with it."""
+    with (
+        session_of(config) as session,
+        tqdm(desc="listed", unit=" exposures", disable=None, leave=False, file=sys.stderr) as bar,
+    ):
+        listing.refresh(session, bar.update)
 
 
 def _shown(planned: "Plan", config: Config) -> list[str]:
