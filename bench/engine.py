@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def measure(url: str, objects: int) -> list[Target]:
         flat_id, filled_s = _timed(lambda: write_survey(archive, objects))
         print(f"  the survey is written: {filled_s:.0f} s")
         analyze(archive)
-        with Session(archive, archive.caller("bench")) as session:
+        caller = archive.caller("bench")
+        with Session(archive, replace(caller, managed=caller.projects)) as session:
             _, built_s = _timed(lambda: renew(session))
             analyze(archive)
             count = session.execute(sa.select(sa.func.count().label("n")).select_from(standing))[0]["n"]

@@ -131,6 +131,11 @@ class Config:
         1000,
         "how many products a day workers compare with a walk of their plans, to see that the index is true",
     )
+    standing_views: int = setting(
+        8,
+        "how many projects have an index of how products stand as their members see it, beside the world's; "
+        "each is as large as that, and is kept where a project has what the world does not see",
+    )
     job_seconds: int = setting(3600, "time that a job may run where it asks for no other")
     job_seconds_limit: int = setting(6 * 3600, "time that a job may run, whatever it asks for")
     job_days: float = setting(

@@ -46,10 +46,10 @@ def favourites(connection: sa.Connection, caller: Caller) -> frozenset[str]:
     return frozenset(connection.scalars(statement))
 
 
-def how_many(project: Any) -> sa.Select[Any]:
-    """A statement that gives how many favourites a project, which may be a parameter, has now."""
+def how_many(project: Any, name: str) -> sa.Select[Any]:
+    """A statement that gives, under a name, how many favourites a project, which may be a parameter, has now."""
     here = (favourite.c.project == project, favourite.c.unset_at.is_(None))
-    return sa.select(sa.func.count(favourite.c.id)).where(*here)
+    return sa.select(sa.func.count(favourite.c.id).label(name)).where(*here)
 
 
 def _in_force(pins: Any, caller: Caller) -> list[sa.ColumnElement[bool]]:

@@ -16,7 +16,16 @@ from datamodel.context import Caller, visible
 from datamodel.objects import DBObject
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata, oid_column, table_of
-from datamodel.standings import NOT_CHECKED, OK, OUTDATED, RULES, TO_BUILD, standing, standing_state
+from datamodel.standings import (
+    NOT_CHECKED,
+    OF_WORLD,
+    OK,
+    OUTDATED,
+    RULES,
+    TO_BUILD,
+    standing,
+    standing_state,
+)
 
 DATALINK_MIME = "application/x-votable+xml;content=datalink"
 
@@ -144,14 +153,18 @@ def _select(did_prefix: str, links_url: str, caller: Caller) -> sa.FromClause:
     ]
     columns.append(observation.c.row.label("row"))  # for the region index; nobody is told of it
     joined = observation.join(objects, objects.c.object_id == observation.c.raw_id)
-    joined = joined.outerjoin(standing, standing.c.object_id == observation.c.product_id)
+    kept = sa.and_(standing.c.object_id == observation.c.product_id, standing.c.view == OF_WORLD)
+    joined = joined.outerjoin(standing, kept)
     return sa.select(*columns).select_from(joined).where(visible(objects, caller)).subquery()
 
 
+_IS_KEPT = sa.exists().where(
+    standing_state.c.view == OF_WORLD, standing_state.c.name == RULES, standing_state.c.value != ""
+)
 _STATUS = sa.case(
     (observation.c.class_name == "RawScienceFrame", OK),
     (observation.c.product_id.is_(None), TO_BUILD),
-    (~sa.exists().where(standing_state.c.name == RULES, standing_state.c.value != ""), NOT_CHECKED),
+    (~_IS_KEPT, NOT_CHECKED),
     (standing.c.outdated == 1, OUTDATED),
     (standing.c.outdated == 0, OK),
     else_=NOT_CHECKED,

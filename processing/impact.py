@@ -14,7 +14,7 @@ from processing.standing_keeping import follow, tried
 
 @dataclass(frozen=True)
 class Impact:
-    """What a change turns, as the world sees it.
+    """What a change turns, as who asks sees it, or else the world.
 
     Attributes
     ----------

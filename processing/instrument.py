@@ -10,6 +10,7 @@ import tomllib
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -46,11 +47,15 @@ class Instruments:
         NotFoundError
             When there is none.
         """
-        known = {file.name.casefold(): file for file in self.files}
-        if name.casefold() not in known:
+        found = self._by_name.get(name.casefold())
+        if found is None:
             names = [file.name for file in self.files]
             raise NotFoundError(f"no instrument is called '{name}'{nearest(name, names)}")
-        return known[name.casefold()]
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, InstrumentFile]:
+        return {file.name.casefold(): file for file in self.files}
 
     def recognise(self, header: Mapping[str, Any]) -> InstrumentFile:
         """The one instrument whose ``[match]`` conditions a header meets.

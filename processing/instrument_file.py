@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from typing import TypeVar
 
 from datamodel.errors import NotFoundError, UsageError, nearest
@@ -137,7 +138,7 @@ class Site:
         require(-90 <= self.latitude_deg <= 90, "latitude_deg", self.latitude_deg, "-90 to 90")
         require(abs(self.utc_offset_h or 0) <= 14, "utc_offset_h", self.utc_offset_h, "-14 to 14")
 
-    @property
+    @cached_property
     def clock(self) -> timedelta:
         """How far local time is ahead of UTC: the zone's where one is given, else the mean sun's."""
         hours = self.longitude_deg / 15 if self.utc_offset_h is None else self.utc_offset_h

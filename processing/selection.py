@@ -151,6 +151,14 @@ def best_id(cls: Any, keys: Keys) -> str | None:
     return current().best_id(cls, query.condition)
 
 
+def best_id_like(product: Any) -> str | None:
+    """The identifier of the best object for the keys of one."""
+    cls = type(product)
+    if not cls.of_exposure:
+        return best_id(cls, product.own_keys().for_class(cls))
+    return current().best_id(cls, only_usable(cls, cls.raw == product.raw).condition)  # needs no other key
+
+
 def grade(winner: Any, pinned: bool, count: int) -> str:
     """How one was chosen among so many."""
     if is_forever(winner):

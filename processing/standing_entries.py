@@ -8,18 +8,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from datamodel.among import among
 from datamodel.attributes import all_classes
 from datamodel.compile import Joins
-from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller, visible
+from datamodel.context import Caller, visible
 from datamodel.frames import RawFrame
 from datamodel.objects import DBObject
 from datamodel.schema import list_table, owner, table_of
 from processing.declarations import parameters, roles
 from processing.reasons import Facts, hidden_facts
 from processing.timeline import Segment, segments
-
-LENS = Caller(SERVICE_ACCOUNT, level=WORLD)
-"""Who sees what the index tells of."""
 
 CHUNK = 2000
 
@@ -123,17 +121,17 @@ def next_ids(connection: sa.Connection, cls: Any, after: str, most: int) -> list
 _SYSTEM = ("object_id", "is_valid", "quality_flags", "content_digest", "creation_date")
 
 
-def entries(connection: sa.Connection, cls: Any, ids: list[str] | None = None) -> Iterator[Entry]:
-    """The visible products of exactly one class; of those with some identifiers, or all."""
-    for chunk in [None] if ids is None else chunks(ids):
-        yield from _entries(connection, cls, chunk)
+def entries(connection: sa.Connection, seer: Caller, cls: Any, ids: list[str]) -> Iterator[Entry]:
+    """The products of exactly one class with some identifiers, as far as somebody sees them."""
+    for chunk in chunks(ids):
+        yield from _entries(connection, seer, cls, chunk)
 
 
-def _entries(connection: sa.Connection, cls: Any, ids: list[str] | None) -> Iterator[Entry]:
+def _entries(connection: sa.Connection, seer: Caller, cls: Any, ids: list[str]) -> Iterator[Entry]:
     attributes = cls.__attributes__
     names = [*_SYSTEM, "filename", "recipe_digest", "parameters_given", *parameters(cls)]
     singles = list(role_targets(cls))
-    joins = Joins(cls, LENS, needs_all=True)
+    joins = Joins(cls, seer, needs_all=True)
     columns = [joins.column((attributes[n],)).label(n) for n in names if n in attributes]
     columns += [joins.column((attributes[n],)).label(f"role {n}") for n in singles]
     links = ("instrument", "chip", "filter")
@@ -145,9 +143,8 @@ def _entries(connection: sa.Connection, cls: Any, ids: list[str] | None) -> Iter
         keys |= {"instant": ("date_obs",), "compatibility": ("compatibility",)}
     for name, path in keys.items():
         columns.append(joins.column(_path(cls, path)).label(f"key {name}"))
-    where = [visible(joins.base, LENS), joins.base.c.class_name == cls.__name__]
-    if ids is not None:
-        where.append(joins.base.c.object_id.in_(ids))
+    where = [visible(joins.base, seer), joins.base.c.class_name == cls.__name__]
+    where.append(among(connection, joins.base.c.object_id, ids))
     statement = sa.select(*columns).select_from(joins.clause).where(*where)
     places = {column.name: place for place, column in enumerate(columns)}
     of_values = [(n, places[n]) for n in names if n in places]
@@ -184,44 +181,47 @@ def _path(cls: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(path)
 
 
-def _with_members(
-    connection: sa.Connection, cls: Any, found: list[Entry], ids: list[str] | None
-) -> Iterator[Entry]:
+def _with_members(connection: sa.Connection, cls: Any, found: list[Entry], ids: list[str]) -> Iterator[Entry]:
     by_id = {entry.object_id: entry for entry in found}
     for name in list_roles(cls):
         table = list_table(owner(cls, name), name)
         for entry in found:
             entry.members[name] = []
         statement = sa.select(table.c.object_id, table.c.value).order_by(table.c.object_id, table.c.pos)
-        if ids is not None:
-            statement = statement.where(table.c.object_id.in_(ids))
-        for object_id, value in connection.execute(statement):
+        for object_id, value in connection.execute(
+            statement.where(among(connection, table.c.object_id, ids))
+        ):
             if object_id in by_id:
                 by_id[object_id].members[name].append(value)
     yield from found
 
 
-def facts(connection: sa.Connection, ids: Iterable[str]) -> dict[str, Facts]:
-    """Of every object; one that the world does not see is like no other, and cannot be used."""
+def facts(connection: sa.Connection, seer: Caller, ids: Iterable[str]) -> dict[str, Facts]:
+    """Of every object; one that somebody does not see is like no other, and cannot be used."""
     root = table_of(DBObject)
     found: dict[str, Facts] = {}
     for chunk in chunks(list(dict.fromkeys(ids))):
         statement = sa.select(
-            root.c.object_id, root.c.content_digest, root.c.is_valid, root.c.quality_flags, root.c.privileges
+            root.c.object_id,
+            root.c.content_digest,
+            root.c.is_valid,
+            root.c.quality_flags,
+            visible(root, seer),
         )
-        for oid, digest, is_valid, flagged, privileges in connection.execute(
-            statement.where(root.c.object_id.in_(chunk))
+        for oid, digest, is_valid, flagged, is_seen in connection.execute(
+            statement.where(among(connection, root.c.object_id, chunk))
         ):
             seen = Facts(str(digest), is_valid > 0 and flagged == 0)
-            found[oid] = hidden_facts(oid) if privileges < WORLD else seen
+            found[oid] = seen if is_seen else hidden_facts(oid)
     return found
 
 
 class Winners:
-    """The best product for any keys: timelines and newest ones, each looked up once."""
+    """The best product for any keys that somebody sees: timelines and newest ones, each looked up once."""
 
-    def __init__(self, connection: sa.Connection) -> None:
+    def __init__(self, connection: sa.Connection, seer: Caller) -> None:
         self._connection = connection
+        self._seer = seer
         self._lines: dict[tuple[Any, ...], list[Segment]] = {}
         self._newest: dict[tuple[Any, str], str | None] = {}
 
@@ -230,9 +230,13 @@ class Winners:
         wanted = [raw for raw in dict.fromkeys(raws) if (cls, raw) not in self._newest]
         attributes = cls.__attributes__
         for chunk in chunks(wanted):
-            joins = Joins(cls, LENS)
+            joins = Joins(cls, self._seer)
             raw = joins.column((attributes["raw"],))
-            where = [visible(joins.base, LENS), raw.in_(chunk), *_usable(joins, attributes)]
+            where = [
+                visible(joins.base, self._seer),
+                among(self._connection, raw, chunk),
+                *_usable(joins, attributes),
+            ]
             statement = sa.select(raw, joins.base.c.object_id).select_from(joins.clause).where(*where)
             self._newest |= {(cls, each): None for each in chunk}
             for of, oid in self._connection.execute(
@@ -265,14 +269,14 @@ class Winners:
         self, cls: Any, instrument: Any, chip: Any, filter: Any, compatibility: str, shared: Any
     ) -> list[Segment]:
         attributes = cls.__attributes__
-        joins = Joins(cls, LENS, needs_all=True)
+        joins = Joins(cls, self._seer, needs_all=True)
         same = {"instrument": instrument, "chip": chip, "compatibility": compatibility}
         same |= {"filter": filter} if cls.needs_filter else {}
         same |= {name: value for name, value in shared if name in parameters(cls)}
         where = [joins.column((attributes[name],)) == value for name, value in same.items()]
         names = ("object_id", "timestamp_start", "timestamp_end", "creation_date")
         columns = [joins.column((attributes[name],)) for name in names]
-        where += [visible(joins.base, LENS), *_usable(joins, attributes)]
+        where += [visible(joins.base, self._seer), *_usable(joins, attributes)]
         rows = self._connection.execute(sa.select(*columns).select_from(joins.clause).where(*where))
         return segments((Candidate(*row) for row in rows), lambda c: (c.creation_date, c.object_id))
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from datamodel.attributes import all_classes, class_named
+from datamodel.among import among
+from datamodel.attributes import class_named
 from datamodel.context import WORLD
-from datamodel.frames import RawFrame
 from datamodel.history import event
 from datamodel.objects import DBObject
 from datamodel.schema import table_of
@@ -17,6 +17,7 @@ from datamodel.session import Session
 from datamodel.standings import standing, standing_role
 from processing.site import instruments_of
 from processing.standing_entries import (
+    Entry,
     chunks,
     entries,
     list_roles,
@@ -26,8 +27,14 @@ from processing.standing_entries import (
     targets,
     users_of,
 )
+from processing.standing_happened import Happened, followed_class
 from processing.standing_judge import LACKS, WALKS, Judge, Written
+from processing.standing_views import Group, group_of, plays_a_part
 
+_JOINED = standing_role.join(
+    standing,
+    sa.and_(standing.c.object_id == standing_role.c.object_id, standing.c.view == standing_role.c.view),
+)
 _EVER = datetime(1000, 1, 1), datetime(9000, 1, 1)
 
 
@@ -40,17 +47,19 @@ class Index:
         A session that looks through the transaction.
     connection
         The transaction.
+    view
+        The number of the view of the index, which has what the lens sees.
 
     Attributes
     ----------
-    has_hidden
-        Whether there are objects that the world does not see, as far as was looked at.
+    hidden
+        Of which groups there are objects that the world does not see, as far as was looked at.
     """
 
-    has_hidden = False
-
-    def __init__(self, lens: Session, connection: sa.Connection) -> None:
+    def __init__(self, lens: Session, connection: sa.Connection, view: int) -> None:
         self.connection = connection
+        self.hidden: set[Group] = set()
+        self._view = view
         self.judge = Judge(lens, connection)
         self._lens = lens
         self._touched: set[str] = set()
@@ -69,28 +78,37 @@ class Index:
         """
         ids = next_ids(self.connection, cls, after, most)
         until = ids[-1] if len(ids) == most else None
-        here = [standing.c.class_name == cls.__name__, standing.c.object_id > after]
+        here = [self._in(standing), standing.c.class_name == cls.__name__, standing.c.object_id > after]
         here += [standing.c.object_id <= until] if until else []
-        among = sa.select(standing.c.object_id).where(*here)
-        self.connection.execute(sa.delete(standing_role).where(standing_role.c.object_id.in_(among)))
+        among = sa.and_(
+            self._in(standing_role),
+            standing_role.c.object_id.in_(sa.select(standing.c.object_id).where(*here)),
+        )
+        self.connection.execute(sa.delete(standing_role).where(among))
         self.connection.execute(sa.delete(standing).where(*here))
-        self._insert(self.judge.judged(cls, list(entries(self.connection, cls, ids))))
-        self.connection.execute(_dep(standing_role.c.object_id.in_(among)))
-        self.connection.execute(_outdated(sa.and_(*here)))
+        self._insert(self.judge.judged(cls, self._entries(cls, ids)))
+        self.connection.execute(_dep(among))
+        self.connection.execute(sa.update(standing).where(*here, _HAS_TURNED).values(outdated=1))
         return len(ids), until
 
     def forget_others(self) -> None:
         """Remove the rows of classes that there are not any more."""
-        gone = standing.c.class_name.not_in([cls.__name__ for cls in targets()])
-        among = sa.select(standing.c.object_id).where(gone)
-        self.connection.execute(sa.delete(standing_role).where(standing_role.c.object_id.in_(among)))
+        names = [cls.__name__ for cls in targets()]
+        gone = sa.and_(self._in(standing), standing.c.class_name.not_in(names))
+        among = standing_role.c.object_id.in_(sa.select(standing.c.object_id).where(gone))
+        self.connection.execute(sa.delete(standing_role).where(self._in(standing_role), among))
         self.connection.execute(sa.delete(standing).where(gone))
 
-    def is_any_hidden(self) -> bool:
-        """Whether there are objects that the world does not see."""
-        root = table_of(DBObject)
-        hidden = sa.select(root.c.object_id).where(root.c.privileges < WORLD).limit(1)
-        return self.connection.scalar(hidden) is not None
+    def _in(self, table: Any) -> sa.ColumnElement[bool]:
+        """Whether a row is of this view."""
+        found: sa.ColumnElement[bool] = table.c.view == self._view
+        return found
+
+    def _among(self, column: Any, ids: list[str]) -> sa.ColumnElement[bool]:
+        return among(self.connection, column, ids)
+
+    def _entries(self, cls: Any, ids: list[str]) -> list[Entry]:
+        return list(entries(self.connection, self._lens.caller, cls, ids))
 
     def follow(self, last: int, newest: int) -> None:
         """Take in what happened."""
@@ -113,19 +131,20 @@ class Index:
         self._lacking_again(happened, spans)
         self._settle()
 
-    def _happened(self, last: int, newest: int) -> dict[str, "_Happened"]:
+    def _happened(self, last: int, newest: int) -> dict[str, Happened]:
         """What happened to products and raw frames, by object."""
         root = table_of(DBObject)
-        columns = (event.c.object_id, event.c.attribute, event.c.old, root.c.class_name, root.c.privileges)
-        joined = event.join(root, root.c.object_id == event.c.object_id)
+        of_whom = (root.c.class_name, root.c.privileges, root.c.project, root.c.creator)
+        columns = (event.c.object_id, event.c.attribute, event.c.old, *of_whom)
+        joined = event.outerjoin(root, root.c.object_id == event.c.object_id)
         news = sa.select(*columns).select_from(joined).where(event.c.id > last, event.c.id <= newest)
-        found: dict[str, _Happened] = {}
-        for oid, attribute, old, name, privileges in self.connection.execute(news):
-            cls = _class(name)
-            if privileges < WORLD:
-                self.has_hidden = True
+        found: dict[str, Happened] = {}
+        for oid, attribute, old, name, privileges, project, creator in self.connection.execute(news):
+            cls = followed_class(name or old or "")  # what was deleted has told its class
+            if name is not None and privileges < WORLD and plays_a_part(name):
+                self.hidden.add(group_of(privileges, project, creator))
             if cls is not None:
-                each = found.setdefault(oid, _Happened(oid, cls))
+                each = found.setdefault(oid, Happened(oid, cls))
                 if attribute in ("timestamp_start", "timestamp_end") and old is not None:
                     each.instants.append(datetime.fromisoformat(old))
         for cls in {each.cls for each in found.values()}:
@@ -133,11 +152,12 @@ class Index:
             for row in self._lens.load_many(cls, ids).values():
                 found[row.object_id].know(row)
         for chunk in chunks(list(found)):
-            for row in self.connection.execute(sa.select(standing).where(standing.c.object_id.in_(chunk))):
+            kept = sa.select(standing).where(self._in(standing), self._among(standing.c.object_id, chunk))
+            for row in self.connection.execute(kept):
                 found[row.object_id].know_again(row)
         return found
 
-    def _spans(self, happened: dict[str, "_Happened"]) -> dict[str, tuple[datetime, datetime]]:
+    def _spans(self, happened: dict[str, Happened]) -> dict[str, tuple[datetime, datetime]]:
         """By chip, from when to when something was or became valid, and as far beyond as plans may look."""
         found: dict[str, tuple[datetime, datetime]] = {}
         reach = self._reach()
@@ -156,14 +176,15 @@ class Index:
         rules = [rule for file in files for rule in (file.defaults, *file.classes.values())]
         return timedelta(days=max((r.window.days or 1.0) + (r.validity.days or 1.0) for r in rules) + 1)
 
-    def _beside_raws(self, cls: Any, happened: dict[str, "_Happened"]) -> set[str]:
+    def _beside_raws(self, cls: Any, happened: dict[str, Happened]) -> set[str]:
         """The products of a class whose lists may hold a raw frame to which something happened."""
         kinds = tuple(list_roles(cls).values())
         found: set[str] = set()
         reach = self._reach()
         for each in happened.values():
             if kinds and issubclass(each.cls, kinds) and each.instants:
-                here = (standing.c.class_name == cls.__name__, standing.c.chip_id == each.chip)
+                here = [self._in(standing), standing.c.class_name == cls.__name__]
+                here += [standing.c.chip_id == each.chip]
                 when = standing.c.instant.between(min(each.instants) - reach, max(each.instants) + reach)
                 found |= set(self.connection.scalars(sa.select(standing.c.object_id).where(*here, when)))
         return found
@@ -173,6 +194,7 @@ class Index:
         found: set[str] = set()
         for chip, (start, end) in spans.items():
             here = (
+                self._in(standing),
                 standing.c.chip_id == chip,
                 standing.c.walked == WALKS,
                 standing.c.class_name == cls.__name__,
@@ -182,7 +204,7 @@ class Index:
         return found
 
     def _lacking_again(
-        self, happened: dict[str, "_Happened"], spans: dict[str, tuple[datetime, datetime]]
+        self, happened: dict[str, Happened], spans: dict[str, tuple[datetime, datetime]]
     ) -> None:
         """Judge anew the roles for which there is nothing, where what happened may give or take something."""
         kinds = {each.cls for each in happened.values()}
@@ -197,15 +219,18 @@ class Index:
                     near = (standing.c.chip_id == chip, standing.c.instant.between(start, end))
                     self._role_again(user, name, sa.and_(*lacking, *near))
                 for chunk in chunks(raws) if target.of_exposure else ():
-                    self._role_again(user, name, sa.and_(*lacking, standing.c.raw_id.in_(chunk)))
+                    self._role_again(user, name, sa.and_(*lacking, self._among(standing.c.raw_id, chunk)))
 
     def _judge_again(self, cls: Any, ids: list[str]) -> None:
         """Judge some products in every respect."""
         for chunk in chunks(ids):
-            written = self.judge.judged(cls, list(entries(self.connection, cls, chunk)))
-            before = self._verdicts(chunk)
+            written = self.judge.judged(cls, self._entries(cls, chunk))
+            verdicts = sa.select(standing.c.object_id, standing.c.outdated).where(
+                self._in(standing), self._among(standing.c.object_id, chunk)
+            )
+            before = dict(tuple(row) for row in self.connection.execute(verdicts))
             for table in (standing, standing_role):
-                self.connection.execute(sa.delete(table).where(table.c.object_id.in_(chunk)))
+                self.connection.execute(sa.delete(table).where(self._in(table), table.c.object_id.in_(chunk)))
             for row in written.rows:
                 row["outdated"] = before.get(row["object_id"], 0)
             self._insert(written)
@@ -214,32 +239,32 @@ class Index:
     def _insert(self, written: Written) -> None:
         for table, rows in ((standing, written.rows), (standing_role, written.roles)):
             if rows:
-                self.connection.execute(sa.insert(table), rows)
+                self.connection.execute(sa.insert(table), [row | {"view": self._view} for row in rows])
 
-    def _users_again(self, cls: Any, changed: list["_Happened"]) -> None:
+    def _users_again(self, cls: Any, changed: list[Happened]) -> None:
         """Judge anew the role that some products of a class fill or may fill, wherever it is theirs."""
         ids = [each.object_id for each in changed]
         for user, role in users_of(cls):
             affected: dict[str, None] = {}
-            joined = standing_role.join(standing, standing.c.object_id == standing_role.c.object_id)
             for where in self._affected(cls, user, role, ids, changed):
-                found = sa.select(standing_role.c.object_id).select_from(joined).where(where)
+                found = sa.select(standing_role.c.object_id).select_from(_JOINED)
+                found = found.where(self._in(standing_role), self._in(standing), where)
                 affected |= dict.fromkeys(self.connection.scalars(found))
             for chunk in chunks(list(affected)):
-                here = (standing_role.c.role == role, standing_role.c.object_id.in_(chunk))
+                here = (standing_role.c.role == role, self._among(standing_role.c.object_id, chunk))
                 self._role_again(user, role, sa.and_(*here))
 
     def _affected(
-        self, cls: Any, user: Any, role: str, ids: list[str], changed: list["_Happened"]
+        self, cls: Any, user: Any, role: str, ids: list[str], changed: list[Happened]
     ) -> Iterator[Any]:
         of_role = sa.and_(standing_role.c.role == role, standing.c.class_name == user.__name__)
         for chunk in chunks(ids):
-            yield sa.and_(of_role, standing_role.c.used_id.in_(chunk))
-            yield sa.and_(of_role, standing_role.c.best_id.in_(chunk))
+            yield sa.and_(of_role, self._among(standing_role.c.used_id, chunk))
+            yield sa.and_(of_role, self._among(standing_role.c.best_id, chunk))
         if cls.of_exposure:
             raws = sorted({each.raw for each in changed if each.raw is not None})
             for chunk in chunks(raws):
-                yield sa.and_(of_role, standing.c.raw_id.in_(chunk))
+                yield sa.and_(of_role, self._among(standing.c.raw_id, chunk))
             return
         groups: dict[tuple[Any, ...], list[datetime]] = defaultdict(list)
         for each in changed:
@@ -252,9 +277,9 @@ class Index:
             yield sa.and_(*here, standing.c.instant.between(min(instants), max(instants)))
 
     def _role_again(self, user: Any, role: str, where: Any) -> None:
-        joined = standing_role.join(standing, standing.c.object_id == standing_role.c.object_id)
         columns = (*standing.c, standing_role.c.used_id, standing_role.c.best_id, standing_role.c.shared)
-        statement = sa.select(*columns, standing_role.c.reasons).select_from(joined).where(where)
+        statement = sa.select(*columns, standing_role.c.reasons).select_from(_JOINED)
+        statement = statement.where(self._in(standing_role), self._in(standing), where)
         rows = [
             row for row in self.connection.execute(statement) if (role, row.object_id) not in self._judged
         ]
@@ -273,118 +298,97 @@ class Index:
                 changes[best, reasons].append(row.object_id)
         for (best, reasons), ids in changes.items():
             for chunk in chunks(ids):
-                here = (standing_role.c.role == role, standing_role.c.object_id.in_(chunk))
+                here = [self._in(standing_role), standing_role.c.role == role]
+                here += [self._among(standing_role.c.object_id, chunk)]
                 new = {"best_id": best, "reasons": reasons}
                 self.connection.execute(sa.update(standing_role).where(*here).values(new))
             self._touched |= set(ids)
         for kind, ids in lacking.items():
             for chunk in chunks(ids):
-                lacks = standing.c.object_id.in_(chunk)
-                self.connection.execute(sa.update(standing).where(lacks).values(walked=kind))
+                lacks = (self._in(standing), self._among(standing.c.object_id, chunk))
+                self.connection.execute(sa.update(standing).where(*lacks).values(walked=kind))
         self._judge_again(user, sorted(set(walked)))
 
     def _settle(self) -> None:
         """Carry the verdicts on to what is made from those that have changed, until none does."""
         touched = sorted(self._touched)
         for chunk in chunks(touched):
-            self.connection.execute(_dep(standing_role.c.object_id.in_(chunk)))
+            here = sa.and_(self._in(standing_role), self._among(standing_role.c.object_id, chunk))
+            self.connection.execute(_dep(here))
         while touched:
-            turned: list[str] = []
+            turned: dict[str, int] = {}
             for chunk in chunks(touched):
-                before = self._verdicts(chunk)
-                self.connection.execute(_outdated(standing.c.object_id.in_(chunk)))
-                after = self._verdicts(chunk)
-                turned += [oid for oid in chunk if before.get(oid) != after.get(oid)]
-                self._before = before | self._before
+                which = (self._in(standing), self._among(standing.c.object_id, chunk), _HAS_TURNED)
+                found = sa.select(standing.c.object_id, standing.c.outdated).where(*which)
+                turned |= {row.object_id: row.outdated for row in self.connection.execute(found)}
+            self._turn(list(turned))
+            self._before = turned | self._before
             touched = self._carry(turned)
 
-    def _carry(self, turned: list[str]) -> list[str]:
-        """Tell those whose best input has turned; gives whom."""
+    def _turn(self, ids: list[str]) -> None:
+        """Have some products be up to date that were outdated, and the other way round."""
+        for chunk in chunks(ids):
+            here = sa.update(standing).where(self._in(standing), self._among(standing.c.object_id, chunk))
+            self.connection.execute(here.values(outdated=1 - standing.c.outdated))
+
+    def _carry(self, turned: dict[str, int]) -> list[str]:
+        """Tell those whose best input has turned from some verdicts; gives whom."""
         told: set[str] = set()
-        for chunk in chunks(turned):
-            here = standing_role.c.best_id.in_(chunk)
-            self.connection.execute(_dep(here))
-            joined = standing_role.join(standing, standing.c.object_id == standing_role.c.object_id)
-            columns = (standing.c.object_id, standing.c.class_name, standing.c.walked)
-            walked: dict[str, list[str]] = defaultdict(list)
-            for oid, name, how in self.connection.execute(
-                sa.select(*columns).select_from(joined).where(here)
-            ):
-                told.add(oid)
-                if how == WALKS:
-                    walked[name].append(oid)
-            for name, ids in walked.items():
-                self._judge_again(class_named(name), sorted(set(ids)))
+        for before in (0, 1):
+            for chunk in chunks([oid for oid, each in turned.items() if each == before]):
+                told |= self._tell(chunk, 1 - before)
         return sorted(told)
+
+    def _tell(self, bests: list[str], verdict: int) -> set[str]:
+        """Tell those whose best inputs have one verdict now; gives whom."""
+        here = sa.and_(self._in(standing_role), self._among(standing_role.c.best_id, bests))
+        columns = (standing.c.object_id, standing.c.class_name, standing.c.walked)
+        users = self.connection.execute(sa.select(*columns).select_from(_JOINED).where(here)).all()
+        which = (here, standing_role.c.dep != verdict)
+        self.connection.execute(sa.update(standing_role).where(*which).values(dep=verdict))
+        walked: dict[str, set[str]] = defaultdict(set)
+        for oid, name, how in users:
+            if how == WALKS:
+                walked[name].add(oid)
+        for name, ids in walked.items():
+            self._judge_again(class_named(name), sorted(ids))
+        return {oid for oid, _, _ in users}
 
     def turned(self) -> dict[str, tuple[str, int]]:
         """The class of each product whose verdict is another now, and whether it is outdated."""
         found: dict[str, tuple[str, int]] = {}
         columns = (standing.c.object_id, standing.c.class_name, standing.c.outdated)
         for chunk in chunks(list(self._before)):
-            rows = self.connection.execute(sa.select(*columns).where(standing.c.object_id.in_(chunk)))
+            here = (self._in(standing), self._among(standing.c.object_id, chunk))
+            rows = self.connection.execute(sa.select(*columns).where(*here))
             found |= {oid: (name, outdated) for oid, name, outdated in rows if self._before[oid] != outdated}
         return found
 
-    def _verdicts(self, ids: list[str]) -> dict[str, int]:
-        here = sa.select(standing.c.object_id, standing.c.outdated).where(standing.c.object_id.in_(ids))
-        return dict(tuple(row) for row in self.connection.execute(here))
-
-
-class _Happened:
-    """An object to which something happened: where it is, was, and from when to when it matters or did."""
-
-    def __init__(self, object_id: str, cls: Any) -> None:
-        self.object_id = object_id
-        self.cls = cls
-        self.chip: str | None = None
-        self.filter: str | None = None
-        self.compatibility = ""
-        self.raw: str | None = None
-        self.instants: list[datetime] = []
-
-    def know(self, row: Any) -> None:
-        """Take in what the object is."""
-        if getattr(self.cls, "of_exposure", False):
-            self.raw = row.raw.object_id if row.raw is not None else None
-            return
-        self.chip = row.chip.object_id if row.chip is not None else None
-        self.filter = row.filter.object_id if row.filter is not None else None
-        self.compatibility = row.compatibility or ""
-        is_raw = issubclass(self.cls, RawFrame)
-        instants = (row.DATE_OBS,) if is_raw else (row.timestamp_start, row.timestamp_end, row.date_obs)
-        self.instants += [each for each in instants if each is not None]
-
-    def know_again(self, row: Any) -> None:
-        """Take in what the index has of it, for an object that may be hidden now."""
-        self.raw = self.raw or row.raw_id
-        self.chip = self.chip or row.chip_id
-        self.filter = self.filter or row.filter_id
-        self.compatibility = self.compatibility or row.compatibility
-        self.instants += [row.instant] if row.instant is not None and not self.cls.of_exposure else []
-
-
-def _class(name: str) -> Any:
-    """The class of that name, where it is one of products or raw frames; else None."""
-    known = (c for c in all_classes() if hasattr(c, "of_exposure") or issubclass(c, RawFrame))
-    return next((cls for cls in known if cls.__name__ == name), None)
-
 
 def _dep(where: Any) -> Any:
-    """The statement that says of some roles whether their best is outdated."""
+    """The statement that says of some roles whether their best is outdated, where it is said otherwise."""
     best, user = standing.alias(), standing.alias()
-    walks = sa.exists().where(user.c.object_id == standing_role.c.object_id, user.c.walked == WALKS)
-    is_outdated = sa.select(best.c.outdated).where(best.c.object_id == standing_role.c.best_id, ~walks)
-    return (
-        sa.update(standing_role).where(where).values(dep=sa.func.coalesce(is_outdated.scalar_subquery(), 0))
+    walks = sa.exists().where(
+        user.c.object_id == standing_role.c.object_id,
+        user.c.view == standing_role.c.view,
+        user.c.walked == WALKS,
     )
+    here = (best.c.object_id == standing_role.c.best_id, best.c.view == standing_role.c.view)
+    found = sa.select(best.c.outdated).where(*here, ~walks).scalar_subquery()
+    wrong = sa.func.coalesce(found, 0) != standing_role.c.dep
+    return sa.update(standing_role).where(where, wrong).values(dep=1 - standing_role.c.dep)
 
 
-def _outdated(where: Any) -> Any:
-    """The statement that says of some products whether there is any reason."""
+def _has_turned() -> sa.ColumnElement[bool]:
+    """Whether there is any reason, where it is said that there is none; or the other way round."""
     roles = standing_role
     any_role = sa.exists().where(
-        roles.c.object_id == standing.c.object_id, sa.or_(roles.c.reasons != "[]", roles.c.dep == 1)
+        roles.c.object_id == standing.c.object_id,
+        roles.c.view == standing.c.view,
+        sa.or_(roles.c.reasons != "[]", roles.c.dep == 1),
     )
-    found = sa.case((sa.or_(standing.c.own != "[]", any_role), 1), else_=0)
-    return sa.update(standing).where(where).values(outdated=found)
+    is_outdated = sa.case((sa.or_(standing.c.own != "[]", any_role), 1), else_=0)
+    return is_outdated != standing.c.outdated
+
+
+_HAS_TURNED = _has_turned()

@@ -35,7 +35,7 @@ Shared = tuple[tuple[str, Any], ...]
 
 @dataclass
 class Written:
-    """Rows of `standing` and `standing_role`."""
+    """Rows of `standing` and `standing_role`, but for the view that they are in."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     roles: list[dict[str, Any]] = field(default_factory=list)
@@ -71,14 +71,14 @@ class Judge:
     def __init__(self, lens: Session, connection: sa.Connection) -> None:
         self._lens = lens
         self._connection = connection
-        self._winners = Winners(connection)
+        self._winners = Winners(connection, lens.caller)
         self._planner = Planner(instruments_of(lens.archive))
         self._defaults = defaults.in_force(lens)
         self._named = {o.object_id: o for cls in (Instrument, Chip, Filter) for o in cls.select_all()}
         self._recipes: dict[Any, frozenset[str]] = {}
         names = {oid: each.name for oid, each in self._named.items()}
         self._files = instruments_of(lens.archive)
-        self._lacks = Lacks(connection, self._files, names, self._best, self._shared_now)
+        self._lacks = Lacks(connection, lens.caller, self._files, names, self._best, self._shared_now)
         self._nominal: set[str] | None = None
 
     def judged(self, cls: Any, found: list[Entry]) -> Written:
@@ -91,7 +91,7 @@ class Judge:
         places = [_place(entry) for entry in found]
         ideals = [self._ideals(cls, entry, place) for entry, place in zip(found, places, strict=True)]
         ids = {oid for each in ideals for used, best, _ in each.values() for oid in (used, best) if oid}
-        known = facts(self._connection, ids)
+        known = facts(self._connection, self._lens.caller, ids)
         for entry, place, each in zip(found, places, ideals, strict=True):
             how = WALKS if walks_all or entry.values["recipe_digest"] == NOMINAL_RECIPE else RULES
             rows = []
@@ -137,7 +137,8 @@ class Judge:
         if target.of_exposure:
             self._winners.prepare(target, [place.raw for place in places if place.raw])
         bests = [self._best(target, place, each) for place, each in zip(places, shared, strict=True)]
-        known = facts(self._connection, {oid for oid in (*bests, *(row.used_id for row in rows)) if oid})
+        ids = {oid for oid in (*bests, *(row.used_id for row in rows)) if oid}
+        known = facts(self._connection, self._lens.caller, ids)
         found = []
         for row, place, best in zip(rows, places, bests, strict=True):
             reasons, how = self._of_role(user, name, row.used_id, best, known, place)
@@ -185,7 +186,7 @@ class Judge:
     def _of_list(self, cls: Any, name: str, entry: Entry) -> list[Reason]:
         declared: role = roles(cls)[name]
         ideal = self._planner.raw_frames_of(cls, name, self._keys(_place(entry), ()))
-        used = facts(self._connection, entry.members[name])
+        used = facts(self._connection, self._lens.caller, entry.members[name])
         return why.of_list(name, used.values(), map(facts_of, ideal), declared.forgives_new)
 
     def _of_role(

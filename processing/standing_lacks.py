@@ -8,13 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from datamodel.compile import Joins
-from datamodel.context import visible
+from datamodel.context import Caller, visible
 from datamodel.frames import RawFrame
 from datamodel.objects import DBObject
 from datamodel.schema import table_of
 from processing.declarations import ALWAYS, roles
 from processing.instrument import Instruments
-from processing.standing_entries import LENS
 
 Best = Callable[[Any, Any, Any], str | None]
 """The best product of a class at a place, with shared parameters."""
@@ -27,6 +26,8 @@ class Lacks:
     ----------
     connection
         To look through.
+    seer
+        Who sees what there is.
     instruments
         The instrument files.
     names
@@ -40,12 +41,14 @@ class Lacks:
     def __init__(
         self,
         connection: sa.Connection,
+        seer: Caller,
         instruments: Instruments,
         names: dict[str, str],
         best: Best,
         shared: Callable[[Any, str, Any], Any],
     ) -> None:
         self._connection = connection
+        self._seer = seer
         self._instruments = instruments
         self._names = names
         self._best = best
@@ -90,7 +93,7 @@ class Lacks:
             return False
         if raw not in self._valid:
             root = table_of(DBObject)
-            here = sa.select(root.c.is_valid).where(root.c.object_id == raw, root.c.privileges >= LENS.level)
+            here = sa.select(root.c.is_valid).where(root.c.object_id == raw, visible(root, self._seer))
             self._valid[raw] = (self._connection.scalar(here) or 0) > 0
         return self._valid[raw]
 
@@ -106,11 +109,11 @@ class Lacks:
     def _looked_up(
         self, kind: Any, instrument: str, chip: str, filter: str | None, compatibility: str
     ) -> list[datetime]:
-        joins = Joins(kind, LENS)
+        joins = Joins(kind, self._seer)
         same = {"instrument": instrument, "chip": chip, "compatibility": compatibility}
         same |= {"filter": filter} if filter is not None else {}
         where = [joins.column((kind.__attributes__[name],)) == value for name, value in same.items()]
-        where += [visible(joins.base, LENS), joins.column((kind.__attributes__["is_valid"],)) > 0]
+        where += [visible(joins.base, self._seer), joins.column((kind.__attributes__["is_valid"],)) > 0]
         time = joins.column((kind.__attributes__["DATE_OBS"],))
         return list(
             self._connection.scalars(sa.select(time).select_from(joins.clause).where(*where).order_by(time))

@@ -24,7 +24,7 @@ from processing.plan import Depth, Planner, depth_of
 from processing.quality import Quality
 from processing.reasons import Reason, of_bytes
 from processing.rejudging import judged_again
-from processing.selection import EXACT, Choice, Demands, best_id, choose, with_compatibility
+from processing.selection import EXACT, Choice, Demands, best_id_like, choose, with_compatibility
 from processing.site import instruments_of
 from processing.timeline import Timeline, timeline
 from processing.upkeep import catch_up
@@ -213,7 +213,7 @@ class ProcessTarget(Quality):
 
     def status(self, depth: Depth = None) -> str:
         """One of `processing.node.STATUSES`, or ``eclipsed`` (a newer one is used in its place)."""
-        best = best_id(type(self), self.own_keys().for_class(type(self)))
+        best = best_id_like(self)
         this: Any = self
         is_best = best in (None, this.object_id)
         status = status_of(self.why(depth))

@@ -34,9 +34,14 @@ IN_UPGRADES = {
     "upgrade.done",
 }  # in test_evolution.py, test_upgrading_killed.py
 IN_DELETING = {"delete.rows", "vacuum.removed"}  # in test_deletion.py and test_vacuum.py
-IN_PUBLISHING = {"publish.levels", "publish.done", "retract.written"}  # in test_publishing.py
+IN_PUBLISHING = {
+    "publish.levels",
+    "publish.done",
+    "retract.written",
+}  # in test_publishing.py, test_retraction.py
 IN_ROW_SECURITY = {"protect.policies"}  # in test_row_security.py
 IN_STANDINGS = {"standings.followed", "standings.step"}  # in test_standing.py
+IN_VIEWS = {"standings.settled", "standings.forgotten"}  # in test_standing_views.py
 IN_KEEPING = ("backup.", "restore.", "move.")  # in test_keeping_crashes.py
 FAST = "make.recorded"
 TO_HIT = [FAST, *(pytest.param(p, marks=pytest.mark.killing) for p in (*IN_GET, *LATER) if p != FAST)]
@@ -57,6 +62,7 @@ def test_every_crash_point_is_hit_by_a_test() -> None:
         | IN_PUBLISHING
         | IN_ROW_SECURITY
         | IN_STANDINGS
+        | IN_VIEWS
     )
     here = {point for point in CRASH_POINTS if not point.startswith(IN_KEEPING)}
     assert here - elsewhere == IN_INGEST | IN_JOBS | set(IN_GET) | set(LATER)

@@ -1,30 +1,25 @@
 """Does the index of standings say what a walk of every plan says, whatever happens?"""
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from datamodel import crash
 from datamodel.archive import Archive
 from datamodel.context import Caller
-from datamodel.errors import ArchiveError, UsageError
+from datamodel.errors import UsageError
 from datamodel.frames import RawBiasFrame, RawDomeFlatFrame, RawScienceFrame, RawTwilightFlatFrame
 from datamodel.objects import DBObject
 from datamodel.schema import table_of
 from datamodel.session import Session
 from datamodel.standings import standing
-from processing import defaults, standing_keeping
 from processing import standing as module
+from processing import standing_keeping
 from processing.bias_frame import BiasFrame
 from processing.bootstrap import bootstrap
 from processing.classes import TARGET_CLASSES
-from processing.hot_pixel_map import HotPixelMap
 from processing.impact import impact
 from processing.master_flat_frame import MasterFlatFrame
 from processing.reduced_science_frame import ReducedScienceFrame
@@ -33,8 +28,7 @@ from processing.standing import kept
 from processing.standing_check import check_some, differences
 from processing.standing_keeping import FOLLOWED, STEPPED, distrust, follow, renew
 from processing.upkeep import keep_up
-
-NIGHT = {"date": "2003-02-14", "chip": "A5382"}
+from tests.happenings import NIGHT, killed_at, something
 
 
 @pytest.mark.thorough
@@ -57,46 +51,9 @@ def test_the_index_says_what_a_walk_says_whatever_happens(session: Session, seed
     renew(session)
     assert differences(session) == []
     for step in range(steps):
-        what = _something(session, chance, raws)
+        what = something(session, chance, raws)
         renew(session)
         assert differences(session) == [], (step, what)
-
-
-def _something(session: Session, chance: random.Random, raws: list[Any]) -> str:
-    everything = [o for cls in TARGET_CLASSES for o in cls.select_all()]
-    kind = chance.choice(("judge", "judge", "judge raw", "validity", "make", "again", "default", "make all"))
-    if kind == "judge":
-        each = chance.choice(everything)
-        each.is_valid = 0 if each.is_valid else 1
-        each.commit()
-        return f"{each!r} is {each.is_valid}"
-    if kind == "judge raw":
-        cls = chance.choice((RawBiasFrame, RawDomeFlatFrame, RawTwilightFlatFrame, RawScienceFrame))
-        each = chance.choice(list(cls.chip == "A5382"))
-        each.is_valid = 0 if each.is_valid else 1
-        each.commit()
-        return f"{each!r} is {each.is_valid}"
-    if kind == "validity":
-        each = chance.choice([o for o in everything if not o.of_exposure])
-        each.timestamp_end += timedelta(days=chance.choice((-3, -1, 1, 400)))
-        each.commit()
-        return f"{each!r} ends {each.timestamp_end}"
-    if kind == "default":
-        value = chance.choice((3.0, 4.0))
-        place = defaults.Place("SIMCAM")
-        defaults.set_default(session, BiasFrame, "SIGMA_CLIP", value, defaults.EVERYBODY, place)
-        return f"SIGMA_CLIP is {value}"
-    try:
-        if kind == "make":
-            cls = chance.choice((BiasFrame, HotPixelMap))
-            made = cls.get(**NIGHT)
-        elif kind == "again":
-            made = BiasFrame.get(**NIGHT, SIGMA_CLIP=chance.choice((3.0, 4.0, 1.0)))
-        else:
-            made = chance.choice((ReducedScienceFrame, SourceList)).get(raw=chance.choice(raws))
-    except ArchiveError as error:  # what is lacking is part of the play
-        return f"{kind}: {error}"
-    return f"{kind}: {made!r}"
 
 
 @pytest.mark.thorough
@@ -142,28 +99,6 @@ def test_the_impact_of_a_change_is_what_is_outdated_afterwards(session: Session)
     assert impact(session, raw, is_valid=1).outdated == {}
     with pytest.raises(UsageError, match=r"BiasFrame\.is_valit cannot be changed; did you mean 'is_valid'"):
         bias.impact(is_valit=0)
-
-
-class Killed(BaseException):
-    """The process was killed."""
-
-
-@contextmanager
-def killed_at(point: str, visit: int) -> Iterator[None]:
-    """The transaction under way at a visit of a crash point comes to nothing."""
-    seen: list[str] = []
-
-    def look(name: str) -> None:
-        seen.extend([name] if name == point else [])
-        if len(seen) == visit:
-            raise Killed
-
-    stop = crash.watch(look)
-    try:
-        with pytest.raises(Killed):
-            yield
-    finally:
-        stop()
 
 
 def test_the_index_is_made_anew_in_steps_of_which_any_may_be_the_last(
