@@ -235,10 +235,17 @@ def best(cls: Any, condition: Condition | None, caller: Caller) -> sa.Select[Any
     return sa.select(*columns).select_from(joins.clause).where(*where).order_by(*order)
 
 
-def best_id(cls: Any, condition: Condition | None, caller: Caller) -> sa.Select[Any]:
-    """A statement that gives the identifier of the first row of `best`."""
+def best_id(
+    cls: Any, condition: Condition | None, caller: Caller, by: Attribute | None = None
+) -> sa.Select[Any]:
+    """A statement that gives the identifier of the first row of `best`.
+
+    Where `by` is given, it has as its value what the statement is given as ``value``: then one statement serves many.
+    """
     joins = Joins(cls, caller, outermost=True)
     where = [visible(joins.base, caller)]
+    if by is not None:
+        where.append(joins.column((by,)) == sa.bindparam("value", type_=sa.String))
     if condition is not None:
         where.append(predicate(condition, joins))
     order = _ranking(cls, joins, is_favourite(joins.base.c.object_id, caller), caller)

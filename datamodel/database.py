@@ -111,11 +111,13 @@ class Database:
             yield
         except BaseException:
             with suppress(sa.exc.SQLAlchemyError):  # a connection that broke has nothing to roll back
-                connection.exec_driver_sql("ROLLBACK")
-            connection.rollback()
+                self._end(connection, "ROLLBACK")
             raise
-        connection.exec_driver_sql("COMMIT")
-        connection.rollback()
+        self._end(connection, "COMMIT")
+
+    def _end(self, connection: sa.Connection, how: str) -> None:
+        connection.exec_driver_sql(how)
+        connection.rollback()  # of what the driver never began
 
     @contextmanager
     def roomy(self, connection: sa.Connection) -> Iterator[None]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
-from datamodel.context import NEAREST_SCOPE
+from datamodel.compile import best_id as statement_of_best
+from datamodel.context import NEAREST_SCOPE, Caller
 from datamodel.favourites import favourites
 from datamodel.frames import RawFrame
 from datamodel.query import Query
@@ -153,10 +155,22 @@ def best_id(cls: Any, keys: Keys) -> str | None:
 
 def best_id_like(product: Any) -> str | None:
     """The identifier of the best object for the keys of one."""
-    cls = type(product)
+    cls: Any = type(product)
     if not cls.of_exposure:
         return best_id(cls, product.own_keys().for_class(cls))
-    return current().best_id(cls, only_usable(cls, cls.raw == product.raw).condition)  # needs no other key
+    session = current()
+    session.prepare(cls)
+    statement, raw = _best_of_exposure(cls, session.caller), product.raw
+    with session.connection() as connection:
+        found: str | None = connection.scalar(statement, {"value": None if raw is None else raw.object_id})
+    return found
+
+
+@lru_cache(maxsize=256)
+def _best_of_exposure(cls: Any, caller: Caller) -> Any:
+    """The statement that gives the best of an exposure, which needs no other key."""
+    usable_ones = only_usable(cls, cls.select_all()).condition
+    return statement_of_best(cls, usable_ones, caller, by=cls.__attributes__["raw"])
 
 
 def grade(winner: Any, pinned: bool, count: int) -> str:

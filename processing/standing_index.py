@@ -225,16 +225,24 @@ class Index:
         """Judge some products in every respect."""
         for chunk in chunks(ids):
             written = self.judge.judged(cls, self._entries(cls, chunk))
-            verdicts = sa.select(standing.c.object_id, standing.c.outdated).where(
-                self._in(standing), self._among(standing.c.object_id, chunk)
-            )
-            before = dict(tuple(row) for row in self.connection.execute(verdicts))
+            before = self._verdicts(chunk)
             for table in (standing, standing_role):
                 self.connection.execute(sa.delete(table).where(self._in(table), table.c.object_id.in_(chunk)))
             for row in written.rows:
                 row["outdated"] = before.get(row["object_id"], 0)
             self._insert(written)
+            here = (self._in(standing_role), self._among(standing_role.c.object_id, chunk))
+            self.connection.execute(_dep(sa.and_(*here)))
             self._touched |= set(chunk)
+
+    def _verdicts(self, ids: list[str]) -> dict[str, int]:
+        """Which of some products are outdated, as it is said now."""
+        found: dict[str, int] = {}
+        for chunk in chunks(ids):
+            here = (self._in(standing), self._among(standing.c.object_id, chunk))
+            rows = self.connection.execute(sa.select(standing.c.object_id, standing.c.outdated).where(*here))
+            found |= {row.object_id: row.outdated for row in rows}
+        return found
 
     def _insert(self, written: Written) -> None:
         for table, rows in ((standing, written.rows), (standing_role, written.roles)):
@@ -296,11 +304,12 @@ class Index:
                 lacking[LACKS].append(row.object_id)
             if (best, reasons) != (row.best_id, row.reasons):
                 changes[best, reasons].append(row.object_id)
+        verdicts = self._verdicts([best for best, _ in changes if best is not None])
         for (best, reasons), ids in changes.items():
             for chunk in chunks(ids):
                 here = [self._in(standing_role), standing_role.c.role == role]
                 here += [self._among(standing_role.c.object_id, chunk)]
-                new = {"best_id": best, "reasons": reasons}
+                new = {"best_id": best, "reasons": reasons, "dep": verdicts.get(best or "", 0)}
                 self.connection.execute(sa.update(standing_role).where(*here).values(new))
             self._touched |= set(ids)
         for kind, ids in lacking.items():
@@ -312,9 +321,6 @@ class Index:
     def _settle(self) -> None:
         """Carry the verdicts on to what is made from those that have changed, until none does."""
         touched = sorted(self._touched)
-        for chunk in chunks(touched):
-            here = sa.and_(self._in(standing_role), self._among(standing_role.c.object_id, chunk))
-            self.connection.execute(_dep(here))
         while touched:
             turned: dict[str, int] = {}
             for chunk in chunks(touched):

@@ -146,6 +146,7 @@ def test_comments_hide_nothing(archive: Archive) -> None:
     assert told(archive, "A", MYDB, product) == []
 
 
+@pytest.mark.thorough
 def test_a_view_ends_with_what_was_hidden_and_with_the_room_for_it(
     archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
