@@ -184,5 +184,5 @@ def require_member(found: Caller) -> None:
         own = ", ".join(sorted(found.projects)) or "none"
         near = nearest(found.project, found.projects)
         raise UsageError(
-            f"{found.user} is no member of project '{found.project[:100]}'{near}; there are {own}"
+            f"{found.user} is no member of project '{found.project[:100]}'; there are {own}{near}"
         )

@@ -126,8 +126,7 @@ class Archive:
                 f"as of '{said}': that lies in the future, it is {present.isoformat(timespec='seconds')}"
             )
         with self.database.write() as connection:
-            if self.database.facts.lock_events:
-                connection.exec_driver_sql(self.database.facts.lock_events)
+            self.database.hold_events(connection)
 
     def has_tables(self, cls: Any) -> bool:
         """Whether the tables of this declaration of a class have been prepared by this process."""

@@ -4,7 +4,8 @@ Facts only: the descriptor is in `datamodel.persistent`, the tables are in `data
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from datamodel.columns import Column
@@ -42,6 +43,8 @@ class Attribute:
         May be changed after the object was committed.
     kind
         ``value``, ``parameter`` (a process parameter), ``role`` (a dependency) or ``system``.
+    among
+        The only values there are, and what each means; empty for no such bound.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Attribute:
     mutable: bool = False
     kind: str = "value"
     owner: str = ""
+    among: Mapping[Any, str] = field(default_factory=dict)
 
     @property
     def is_link(self) -> bool:

@@ -142,10 +142,14 @@ def delete(session: Session, instance: Any) -> DeletionPlan:
         if not planned.is_possible:
             raise ForbiddenError(planned.words)
         instant = history.now(connection, session.archive.clock)
+        # Who follows what happened cannot ask it any more.
+        chip = getattr(getattr(instance, "chip", None), "object_id", None)
         for oid in (*_comments(connection, planned.object_id, tables), planned.object_id):
             _remove(connection, oid, tables)
             said = {"at": instant, "kind": "deleted", "object_id": oid, "who": session.caller.user}
-            connection.execute(sa.insert(event).values(said | {"old": planned.class_name}))
+            connection.execute(sa.insert(event).values(said | {"old": planned.class_name, "new": chip}))
+        for listener in session.archive.listeners:
+            session.after_commit(listener)
         crash.reach(DELETED)
     instance.__state__.saved, instance.__state__.session = False, None
     session.discard(instance)

@@ -128,6 +128,7 @@ class DBObject(metaclass=DBMeta):
         ucd="meta.code.qual",
         mutable=True,
         kind="system",
+        among=JUDGEMENTS,
     )
     quality_flags = persistent(
         "Judgement of the system: bits of problems it saw, 0 for none",

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from datamodel import regions
 from datamodel.columns import Column, RegionIndex, Table
-from datamodel.context import Caller, visible
+from datamodel.context import ARCHIVE, PROJECT, WORLD, Caller, visible
 from datamodel.objects import DBObject
 from datamodel.plain_tables import sql_table
 from datamodel.schema import metadata, oid_column, table_of
@@ -25,6 +25,7 @@ from datamodel.standings import (
     TO_BUILD,
     standing,
     standing_state,
+    standing_view,
 )
 
 DATALINK_MIME = "application/x-votable+xml;content=datalink"
@@ -138,6 +139,7 @@ def obscore_table(did_prefix: str, links_url: str, schema: str = "ivoa", name: s
 
 def _select(did_prefix: str, links_url: str, caller: Caller) -> sa.FromClause:
     objects = table_of(DBObject).alias()
+    view = _view(objects)
     did = sa.literal(did_prefix + "?target/").concat(observation.c.row)
     encoded = _quoted(did_prefix + "?target/")
     made: dict[str, Callable[[], Any]] = {
@@ -146,29 +148,36 @@ def _select(did_prefix: str, links_url: str, caller: Caller) -> sa.FromClause:
             sa.func.replace(observation.c.row, "/", "%2F")
         ),
         "access_format": lambda: sa.literal(DATALINK_MIME),
-        "product_status": lambda: _STATUS,
+        "product_status": lambda: _status(view),
     }
     columns = [
         (made[c.name]() if c.name in made else observation.c[c.name]).label(c.name) for c in OBSCORE_COLUMNS
     ]
     columns.append(observation.c.row.label("row"))  # for the region index; nobody is told of it
     joined = observation.join(objects, objects.c.object_id == observation.c.raw_id)
-    kept = sa.and_(standing.c.object_id == observation.c.product_id, standing.c.view == OF_WORLD)
+    kept = sa.and_(standing.c.object_id == observation.c.product_id, standing.c.view == view)
     joined = joined.outerjoin(standing, kept)
     return sa.select(*columns).select_from(joined).where(visible(objects, caller)).subquery()
 
 
-_IS_KEPT = sa.exists().where(
-    standing_state.c.view == OF_WORLD, standing_state.c.name == RULES, standing_state.c.value != ""
-)
-_STATUS = sa.case(
-    (observation.c.class_name == "RawScienceFrame", OK),
-    (observation.c.product_id.is_(None), TO_BUILD),
-    (~_IS_KEPT, NOT_CHECKED),
-    (standing.c.outdated == 1, OUTDATED),
-    (standing.c.outdated == 0, OK),
-    else_=NOT_CHECKED,
-)
+def _view(exposures: Any) -> sa.ColumnElement[int]:
+    """The view of the index that those share who see an exposure; NULL where there is none."""
+    of_project = sa.case((exposures.c.privileges == ARCHIVE, ""), else_=exposures.c.project)
+    numbers = sa.select(standing_view.c.number).where(standing_view.c.project == of_project)
+    number = numbers.correlate(exposures).scalar_subquery()  # a join does not correlate by itself
+    return sa.case((exposures.c.privileges >= WORLD, OF_WORLD), (exposures.c.privileges >= PROJECT, number))
+
+
+def _status(view: sa.ColumnElement[int]) -> sa.ColumnElement[str]:
+    here = (standing_state.c.view == view, standing_state.c.name == RULES, standing_state.c.value != "")
+    return sa.case(
+        (observation.c.class_name == "RawScienceFrame", OK),
+        (observation.c.product_id.is_(None), TO_BUILD),
+        (~sa.exists().where(*here), NOT_CHECKED),
+        (standing.c.outdated == 1, OUTDATED),
+        (standing.c.outdated == 0, OK),
+        else_=NOT_CHECKED,
+    )
 
 
 def _quoted(text: str) -> str:

@@ -1,5 +1,6 @@
 """How a persistent attribute is declared, and what reading and setting it does."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +36,8 @@ class persistent:  # noqa: N801 - the name in the published interface
         Whether it may be changed after the object was committed.
     kind
         ``value``, ``parameter``, ``role`` or ``system``.
+    among
+        The only values it may have, and what each means; None for no such bound.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class persistent:  # noqa: N801 - the name in the published interface
         indexed: bool = False,
         mutable: bool = False,
         kind: str = "value",
+        among: Mapping[Any, str] | None = None,
     ) -> None:
         many = isinstance(type, list)
         declared = type[0] if many else type
@@ -59,7 +63,7 @@ class persistent:  # noqa: N801 - the name in the published interface
             default = list
         target = declared if scalar is None else None
         facts = (unit, ucd, utype, indexed, mutable, kind)
-        self.attribute = Attribute("", doc, scalar, target, many, default, *facts)
+        self.attribute = Attribute("", doc, scalar, target, many, default, *facts, among=among or {})
 
     def notes(self) -> dict[str, str]:
         """What this kind of declaration says beside what every attribute has, by the name of the fact."""

@@ -141,6 +141,19 @@ def listed(archive: Archive) -> list[Project]:
     ]
 
 
+def require_or_begin(archive: Archive, name: str) -> None:
+    """See that there is a project; in an archive that has none it is the first, open to every level.
+
+    Raises
+    ------
+    NotFoundError
+        There are others, but not this.
+    """
+    with archive.database.read() as connection:
+        if connection.scalar(sa.select(project.c.name).limit(1)) is not None:
+            _named(connection, name)
+
+
 def _named(connection: sa.Connection, name: str) -> None:
     if connection.scalar(sa.select(project.c.name).where(project.c.name == name)) is None:
         known = connection.scalars(sa.select(project.c.name))

@@ -119,8 +119,7 @@ def _removed(archive: Archive, limit: float) -> tuple[int, int]:
     files = size = 0
     for chunk in _pieces(_unnamed(archive, limit), AT_ONCE):
         with archive.database.write() as connection:
-            if archive.database.facts.lock_events:
-                connection.exec_driver_sql(archive.database.facts.lock_events)  # nobody commits until the end
+            archive.database.hold_events(connection)  # nobody commits until the end
             named = _named(connection, [path.name for path in chunk])
             for path in chunk:
                 gone = None if path.name in named else archive.store.remove(path.name, limit)

@@ -60,6 +60,9 @@ def _checked_one(attribute: Attribute, value: Any) -> Any:
     low, high = _RANGES.get(attribute.scalar or "", (None, None))
     if low is not None and high is not None and not low <= plain <= high:
         raise UsageError(f"{_name(attribute)}: {value!r} is outside {attribute.scalar}, {low} to {high}")
+    if attribute.among and plain not in attribute.among:
+        known = ", ".join(f"{each} ({meaning})" for each, meaning in attribute.among.items())
+        raise UsageError(f"{_name(attribute)} is {value!r}, expected one of {known}")
     return None if isinstance(plain, float) and math.isnan(plain) else plain
 
 

@@ -1,11 +1,12 @@
 """What a person writes becomes keys: dates, names and identifiers to stored objects and an instant."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from datamodel.attributes import class_named
 from datamodel.context import POLICIES
@@ -22,6 +23,12 @@ from processing.site import instruments_of
 KEYS = ("instrument", "date", "chip", "filter", "raw", "compatibility")
 OPTIONS = ("as_of", "policy", "allow_forever", "only_good")
 """What may be said of how to choose, beside the keys."""
+
+FIRST_YEAR, LAST_YEAR = 1000, 8999
+"""Of what can be asked for: plans look some days beyond it."""
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_Day = TypeVar("_Day", date, datetime)
 
 
 def ask(cls: Any, given: dict[str, Any]) -> tuple[Keys, dict[str, Any]]:
@@ -81,10 +88,8 @@ def instant(given: Any, name: str) -> datetime:
     UsageError
         It is none; the message quotes it under that name.
     """
-    if isinstance(given, datetime):
-        return _utc(given)
     try:
-        return _utc(datetime.fromisoformat(str(given)))
+        return _read(given)
     except ValueError:
         raise UsageError(
             f"{name} is '{given}', expected an instant in ISO 8601 such as '2010-10-11'"
@@ -258,18 +263,31 @@ def _when(keys: dict[str, Any]) -> tuple[date | None, datetime | None]:
     given = keys.get("date")
     if given is None:
         raise UsageError("a date is needed: a night such as '2003-02-14' or an instant '2003-02-14T23:10:00'")
-    if isinstance(given, datetime):
-        return None, _utc(given)
-    if isinstance(given, date):
-        return given, None
     try:
-        if len(str(given)) == 10:
-            return date.fromisoformat(str(given)), None
-        return None, _utc(datetime.fromisoformat(str(given)))
+        if isinstance(given, date) and not isinstance(given, datetime):
+            return _in_range(given), None
+        if isinstance(given, str) and len(given) == len("2003-02-14"):
+            return _read(given).date(), None
+        return None, _read(given)
     except ValueError:
         raise UsageError(
             f"date '{given}' is neither a night '2003-02-14' nor an instant in ISO 8601"
         ) from None
+
+
+def _read(given: Any) -> datetime:
+    """A `datetime`, or what a text in ISO 8601 with hyphens says; a `ValueError` for anything else."""
+    if isinstance(given, datetime):
+        return _in_range(_utc(given))
+    if not _DAY.match(str(given)):
+        raise ValueError(given)  # of other forms, such as 20030214, it is not plain what is meant
+    return _in_range(_utc(datetime.fromisoformat(str(given))))
+
+
+def _in_range(given: _Day) -> _Day:
+    if not FIRST_YEAR <= given.year <= LAST_YEAR:
+        raise UsageError(f"'{given}' is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return given
 
 
 def _utc(instant: datetime) -> datetime:

@@ -23,9 +23,9 @@ def news(session: Session, seen: Any) -> tuple[int, int] | None:
     statement = sa.select(sa.func.coalesce(seen, 0), sa.func.coalesce(sa.func.max(event.c.id), 0))
     with session.connection() as connection:
         last, newest = connection.execute(statement).one()
-    lock = session.archive.database.facts.lock_events
-    if newest > last and lock:
+    database = session.archive.database
+    if newest > last and database.facts.lock_events:
         with session.transaction() as connection:
-            connection.exec_driver_sql(lock)
+            database.hold_events(connection)
             last, newest = connection.execute(statement).one()
     return (last, newest) if newest > last else None

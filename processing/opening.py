@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from datamodel import catalogue_workshop
+from datamodel import catalogue_workshop, projects
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import SERVICE_ACCOUNT, Caller
@@ -43,14 +43,23 @@ def open_archive(config: Config) -> Archive:
 def operator(archive: Archive) -> Caller:
     """The account that runs this program, in the configured project and at the configured level.
 
+    In an archive without a project the configured one is made.
+
     It manages all its projects: who can write the files and the database may do what can be done. Who may only read
     the database is whom their role there stands for.
+
+    Raises
+    ------
+    NotFoundError
+        There are projects, but not the configured one.
     """
     config = archive.config
     if archive.database.only_reads:
         with archive.database.read() as connection:
             return reader(connection, config.project, config.level)
     name = getpass.getuser()
+    archive.add_account(name)
+    projects.require_or_begin(archive, config.project)
     archive.add_account(name, config.project)
     found = archive.caller(name, config.project, config.level)
     return replace(found, managed=found.projects)

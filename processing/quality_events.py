@@ -81,10 +81,9 @@ def newest_number(archive: Archive, since: int) -> int:
     newest = sa.select(sa.func.max(event.c.id))
     with archive.database.read() as connection:
         found = connection.scalar(newest) or 0
-    lock = archive.database.facts.lock_events
-    if found > since and lock:
+    if found > since and archive.database.facts.lock_events:
         with archive.database.write() as connection:
-            connection.exec_driver_sql(lock)
+            archive.database.hold_events(connection)
             found = connection.scalar(newest) or 0
     return max(since, int(found))
 

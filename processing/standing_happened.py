@@ -1,6 +1,7 @@
 """To what did something happen that the index of standings follows, and from when to when does it matter?"""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from datamodel.attributes import all_classes
@@ -44,3 +45,9 @@ def followed_class(name: str) -> Any:
     """The class of that name, where it is one of products or raw frames; else None."""
     known = (c for c in all_classes() if hasattr(c, "of_exposure") or issubclass(c, RawFrame))
     return next((cls for cls in known if cls.__name__ == name), None)
+
+
+def reach_of(files: Iterable[Any]) -> timedelta:
+    """How far in time plans may look by the rules of some instrument files."""
+    rules = [rule for file in files for rule in (file.defaults, *file.classes.values())]
+    return timedelta(days=max((r.window.days or 1.0) + (r.validity.days or 1.0) for r in rules) + 1)

@@ -27,7 +27,7 @@ from processing.standing_entries import (
     targets,
     users_of,
 )
-from processing.standing_happened import Happened, followed_class
+from processing.standing_happened import Happened, followed_class, reach_of
 from processing.standing_judge import LACKS, WALKS, Judge, Written
 from processing.standing_views import Group, group_of, plays_a_part
 
@@ -36,6 +36,8 @@ _JOINED = standing_role.join(
     sa.and_(standing.c.object_id == standing_role.c.object_id, standing.c.view == standing_role.c.view),
 )
 _EVER = datetime(1000, 1, 1), datetime(9000, 1, 1)
+_NOTHING = sa.func.coalesce(standing_role.c.best_id, "") == ""
+"""That there is no best: said so that SQLite does not look up, by its index, how many are without one in all."""
 
 
 class Index:
@@ -80,14 +82,12 @@ class Index:
         until = ids[-1] if len(ids) == most else None
         here = [self._in(standing), standing.c.class_name == cls.__name__, standing.c.object_id > after]
         here += [standing.c.object_id <= until] if until else []
-        among = sa.and_(
-            self._in(standing_role),
-            standing_role.c.object_id.in_(sa.select(standing.c.object_id).where(*here)),
-        )
-        self.connection.execute(sa.delete(standing_role).where(among))
+        products = sa.select(standing.c.object_id).where(*here)
+        of_roles = sa.and_(self._in(standing_role), standing_role.c.object_id.in_(products))
+        self.connection.execute(sa.delete(standing_role).where(of_roles))
         self.connection.execute(sa.delete(standing).where(*here))
         self._insert(self.judge.judged(cls, self._entries(cls, ids)))
-        self.connection.execute(_dep(among))
+        self.connection.execute(_dep(of_roles))
         self.connection.execute(sa.update(standing).where(*here, _HAS_TURNED).values(outdated=1))
         return len(ids), until
 
@@ -95,8 +95,8 @@ class Index:
         """Remove the rows of classes that there are not any more."""
         names = [cls.__name__ for cls in targets()]
         gone = sa.and_(self._in(standing), standing.c.class_name.not_in(names))
-        among = standing_role.c.object_id.in_(sa.select(standing.c.object_id).where(gone))
-        self.connection.execute(sa.delete(standing_role).where(self._in(standing_role), among))
+        of_roles = standing_role.c.object_id.in_(sa.select(standing.c.object_id).where(gone))
+        self.connection.execute(sa.delete(standing_role).where(self._in(standing_role), of_roles))
         self.connection.execute(sa.delete(standing).where(gone))
 
     def _in(self, table: Any) -> sa.ColumnElement[bool]:
@@ -172,9 +172,7 @@ class Index:
         return found
 
     def _reach(self) -> timedelta:
-        files = instruments_of(self._lens.archive).files
-        rules = [rule for file in files for rule in (file.defaults, *file.classes.values())]
-        return timedelta(days=max((r.window.days or 1.0) + (r.validity.days or 1.0) for r in rules) + 1)
+        return reach_of(instruments_of(self._lens.archive).files)
 
     def _beside_raws(self, cls: Any, happened: dict[str, Happened]) -> set[str]:
         """The products of a class whose lists may hold a raw frame to which something happened."""
@@ -214,7 +212,7 @@ class Index:
                 if kinds.isdisjoint(made_from(target)):
                     continue
                 lacking = [standing_role.c.role == name, standing.c.class_name == user.__name__]
-                lacking += [standing.c.walked == LACKS, standing_role.c.best_id.is_(None)]
+                lacking += [standing.c.walked == LACKS, _NOTHING]
                 for chip, (start, end) in spans.items():
                     near = (standing.c.chip_id == chip, standing.c.instant.between(start, end))
                     self._role_again(user, name, sa.and_(*lacking, *near))
@@ -227,7 +225,8 @@ class Index:
             written = self.judge.judged(cls, self._entries(cls, chunk))
             before = self._verdicts(chunk)
             for table in (standing, standing_role):
-                self.connection.execute(sa.delete(table).where(self._in(table), table.c.object_id.in_(chunk)))
+                these = (self._in(table), self._among(table.c.object_id, chunk))
+                self.connection.execute(sa.delete(table).where(*these))
             for row in written.rows:
                 row["outdated"] = before.get(row["object_id"], 0)
             self._insert(written)

@@ -71,6 +71,14 @@ def group_of(privileges: int, project: str, creator: str) -> Group:
     return privileges, project if privileges < ARCHIVE else "", creator if privileges == MYDB else ""
 
 
+def eyes_of(group: Group) -> Caller:
+    """Sees what everybody sees who sees the things of a group."""
+    privileges, project, creator = group
+    if privileges == MYDB:
+        return Caller(creator, level=MYDB, projects=frozenset({project}))
+    return _eyes(project) if privileges < WORLD else Caller(SERVICE_ACCOUNT, level=WORLD)
+
+
 def plays_a_part(class_name: str) -> bool:
     """Whether it can matter for any product who sees an object of a class."""
     return class_name != _PLAYS_NO_PART
@@ -171,14 +179,16 @@ def forget_groups(session: Session) -> None:
 def settle(session: Session) -> None:
     """Have a view for each project that has hidden things, as many as the archive is set to; end the others."""
     with session.connection() as connection:
-        if _wanted(session, connection) == _there(connection):
+        there = views(connection)[1:]
+        if _wanted(session, connection, there) == {view.project for view in there}:
             return
     with session.transaction() as connection:
-        wanted, there = _wanted(session, connection), _there(connection)
-        for view in views(connection)[1:]:
+        there = views(connection)[1:]
+        wanted = _wanted(session, connection, there)
+        for view in there:
             if view.project not in wanted:
                 _end(connection, view)
-        for project in sorted(wanted - there):
+        for project in sorted(wanted - {view.project for view in there}):
             number = 1 + (connection.scalar(sa.select(sa.func.max(standing_view.c.number))) or OF_WORLD)
             insert_absent(connection, standing_view, {"number": number, "project": project})
         _stamp(connection)
@@ -209,16 +219,12 @@ def _seen(caller: Caller, groups: Iterable[Any]) -> frozenset[Any]:
     )
 
 
-def _there(connection: sa.Connection) -> set[str]:
-    return set(connection.scalars(sa.select(standing_view.c.project)))
-
-
-def _wanted(session: Session, connection: sa.Connection) -> set[str]:
+def _wanted(session: Session, connection: sa.Connection, there: Iterable[View]) -> set[str]:
     """The projects that are to have a view: those that have one, then others in the order of their names."""
     levels = hidden_group.c.privileges.in_((PROJECT, ARCHIVE))
     found = set(connection.scalars(sa.select(hidden_group.c.project).where(levels)))
-    there = _there(connection)
-    ordered = sorted(found, key=lambda project: (project not in there, project))
+    known = {view.project for view in there}
+    ordered = sorted(found, key=lambda project: (project not in known, project))
     return set(ordered[: session.archive.config.standing_views])
 
 

@@ -196,7 +196,7 @@ class ProcessTarget(Quality):
         return self._node(depth).reasons
 
     def impact(self, **changes: Any) -> Impact:
-        """What a change such as ``is_valid=0`` would make outdated, as the world sees it; nothing is changed.
+        """What a change such as ``is_valid=0`` would make outdated, as one sees it; nothing is changed.
 
         Raises
         ------

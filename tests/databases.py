@@ -11,11 +11,21 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 ON_POSTGRESQL = os.environ.get("VO_TEST_DATABASE", "sqlite") == "postgresql"
+
+on_sqlite = pytest.mark.skipif(ON_POSTGRESQL, reason="asks what only SQLite does")
+
+
+def on_postgresql(test: Any) -> Any:
+    """Mark a test of what only PostgreSQL does: it is of the second tier, and passed over on SQLite."""
+    passed_over = pytest.mark.skipif(not ON_POSTGRESQL, reason="asks what only PostgreSQL does")
+    return pytest.mark.postgresql(passed_over(test))
+
 
 _HASTY = " ".join(
     f"-c {setting}"
@@ -30,6 +40,12 @@ _HASTY = " ".join(
     )
 )
 """What a server that nobody will miss need not do."""
+
+FIRST_TO_CHOOSE = 15
+"""The version of PostgreSQL from which one can say how a database is copied; before, it was by files."""
+
+ROOM = 4 << 30
+"""So many bytes in memory are enough for the databases of all tests."""
 
 
 class Server:
@@ -50,6 +66,8 @@ class Server:
         name = f"test_{uuid.uuid4().hex[:12]}"
         template = f" TEMPLATE {sa.make_url(like).database}" if like else ""
         with self._admin.connect() as connection:
+            if like and (connection.dialect.server_version_info or ())[0] >= FIRST_TO_CHOOSE:
+                template += " STRATEGY FILE_COPY"  # six times as fast where files are in memory
             connection.exec_driver_sql(f"CREATE DATABASE {name}{template}")
         return self.url.format(database=name)
 
@@ -66,7 +84,7 @@ class Server:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
     """A private server; it goes with the session."""
-    folder = Path("/tmp") / f"vo-pg-{uuid.uuid4().hex[:8]}"  # a socket path must stay under 108 bytes
+    folder = _place() / f"vo-pg-{uuid.uuid4().hex[:8]}"
     folder.mkdir()
     rights = _unprivileged()
     if rights:
@@ -90,6 +108,13 @@ def postgresql_server() -> Iterator[Server]:
             subprocess.run([_binary("pg_ctl"), "-D", data, "-m", "immediate", "stop"], **run)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _place() -> Path:
+    """Where a server may keep its files: in memory if there is room, on a path short enough for a socket."""
+    memory = Path("/dev/shm")
+    has_room = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > ROOM
+    return memory if has_room else Path("/tmp")
 
 
 def _binary(name: str) -> str:

@@ -151,7 +151,7 @@ def hidden(
     """An exposure, what is made of it, sources, a catalogue and a job, all in the MyDB of A."""
     mine = site.caller("A", "P", MYDB)
     with Session(site, mine) as session:
-        ingest(session, [_exposure(survey, tmp_path_factory.mktemp("secret") / "secret.fits")])
+        ingest(session, [another_exposure(survey, tmp_path_factory.mktemp("secret") / "secret.fits")])
         raw = (RawScienceFrame.OBJECT == NAME)[0]
         with session.transaction() as connection:
             insert_sources(connection, SLID, raw.object_id, _sources())
@@ -169,7 +169,7 @@ def hidden(
     return Hidden(*found, product, job.rpartition("/")[2])
 
 
-def _exposure(survey: Path, path: Path) -> Path:
+def another_exposure(survey: Path, path: Path) -> Path:
     """One of the survey, said to be of something else."""
     files = sorted((survey / "raw").rglob("*.fits*"))
     science = next(file for file in files if fits.getheader(file)["OBSTYPE"] == "SCIENCE")

@@ -19,16 +19,9 @@ from datamodel.session import Session
 from datamodel.sources import source, source_owner
 from processing.classes import TABLES
 from tests.catalogues import brought, positions
-from tests.databases import ON_POSTGRESQL
 
 PASSWORD = "a long password of a role"
 PEOPLE = ("A", "B", "C")
-
-
-def on_postgresql(test: Any) -> Any:
-    """Of the second tier; nothing to look at on SQLite."""
-    reason = "only PostgreSQL keeps rows from roles"
-    return pytest.mark.postgresql(pytest.mark.skipif(not ON_POSTGRESQL, reason=reason)(test))
 
 
 class SecuredThing(DBObject):

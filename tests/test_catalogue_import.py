@@ -15,7 +15,7 @@ from datamodel import catalogue_order, catalogues, table_rows
 from datamodel.archive import Archive
 from datamodel.columns import Column
 from tests.catalogues import ask, brought, made_up, positions, reading
-from tests.databases import ON_POSTGRESQL
+from tests.databases import on_postgresql
 
 
 def as_kept(name: str, value: Any) -> Any:
@@ -71,7 +71,7 @@ def test_rows_lie_in_the_order_of_the_sky_and_those_without_a_place_come_last(ar
     assert lonlat_to_healpix(Longitude(ra, u.deg), Latitude(dec, u.deg), 29).tolist() == known_ones
 
 
-@pytest.mark.skipif(not ON_POSTGRESQL, reason="SQLite keeps no rows that some transactions do not see")
+@on_postgresql
 def test_rows_need_no_vacuum_before_they_are_quick_to_find(archive: Archive) -> None:
     entry = brought(archive, reading(made_up(5000, 3)))
     pages = sa.text("SELECT relpages, relallvisible FROM pg_class WHERE relname = :name")

@@ -116,6 +116,9 @@ def test_ctrl_c_while_a_command_is_imported_ends_it_without_a_word(module: str, 
 WRONGLY = {
     "get HotPixelMp --date 2003-02-14": "there is no target class 'HotPixelMp'; did you mean 'HotPixelMap'?",
     "get HotPixelMap --date 2003-02-30 --chip A5382": "date '2003-02-30' is neither a night",
+    "get HotPixelMap --date 20030214 --chip A5382": "date '20030214' is neither a night",
+    "get HotPixelMap --date 9999-12-31 --chip A5382": "is not in the years 1000 to 8999",
+    "get HotPixelMap --dat 2003-02-14 --chip A5382": "unrecognized arguments: --dat",
     "get HotPixelMap --date 2003-02-14 --chip A538": "there is no chip 'A538'; there are SIMCAM/A5382, ",
     "plan HotPixelMap --date 2003-02-14 --chip A538": "did you mean 'A5382'?",
     "timeline HotPixelMap --chip A5382 --filter zz": "there is no filter 'zz'; SIMCAM has #841",
@@ -130,5 +133,16 @@ def test_what_is_asked_wrongly_is_quoted_with_what_is_nearest_and_ends_with_2(
 ) -> None:
     monkeypatch.setenv("VO_DATABASE_URL", observatory.config.database_url)
     for command, told in WRONGLY.items():
-        assert cli.main([*command.split(), "--archive", str(observatory.config.archive)]) == 2
+        assert code_of([*command.split(), "--archive", str(observatory.config.archive)]) == 2
         assert told in capsys.readouterr().err
+    monkeypatch.setenv("VO_PROJECT", "demoo")
+    assert code_of(["status", "--archive", str(observatory.config.archive)]) == 2
+    assert "there is no project 'demoo'; did you mean 'demo'?" in capsys.readouterr().err
+
+
+def code_of(arguments: list[str]) -> int:
+    """How the command ends, also where it says how it is used."""
+    try:
+        return cli.main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)

@@ -18,22 +18,19 @@ from processing.bias_frame import BiasFrame
 from processing.classes import TABLES
 from processing.opening import session_of
 from tests import roles_of_people
-from tests.databases import ON_POSTGRESQL
+from tests.databases import on_postgresql, on_sqlite
 from tests.roles_of_people import (
     PASSWORD,
     PEOPLE,
     Connect,
     SecuredMore,
     SecuredThing,
-    on_postgresql,
     rows,
     seen,
 )
 from vo_server import commands
 
 shared, connect = roles_of_people.shared, roles_of_people.connect
-
-on_sqlite = pytest.mark.skipif(ON_POSTGRESQL, reason="PostgreSQL keeps rows from roles")
 
 
 @on_postgresql

@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,31 +12,24 @@ import pytest
 from datamodel import projects
 from datamodel.archive import Archive
 from datamodel.catalogues import Entry, known
-from datamodel.config import Config
 from datamodel.context import EVERY_PROJECT, Caller
 from datamodel.errors import ForbiddenError, NotFoundError, UsageError
-from processing.classes import TABLES
 from tests.catalogues import ask, positions
+from tests.users_tables import begun
 from vo_server import commands
 from vo_server.formats.reading import Reading
 from vo_server.mydb import names
 from vo_server.mydb import tables as own_tables
 from vo_server.mydb.publishing import publish
-from vo_server.tap.tap_schema import tables, update_tap_schema
 
 
 @pytest.fixture(scope="module")
 def shared(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """A and B are members of project P, M its manager, C of project Q; P holds level 4 at the most."""
-    folder = tmp_path_factory.mktemp("sharing") / "archive"
-    config = Config(archive=folder, database_url=new_database(), project="P")
-    opened = Archive(config, lambda: datetime(2026, 1, 1))
-    opened.prepare(TABLES)
-    for account, project in (("A", "P"), ("B", "P"), ("M", "P"), ("C", "Q")):
-        opened.add_account(account, project)
+    members = (("A", "P"), ("B", "P"), ("M", "P"), ("C", "Q"))
+    opened = begun(tmp_path_factory.mktemp("sharing"), new_database(), *members)
     projects.set_member(opened, "P", "M", is_manager=True)
     projects.change(opened, "P", maximum_privileges=4)
-    update_tap_schema(opened, tables(opened.config))
     yield opened
     opened.close()
 

@@ -22,7 +22,7 @@ from datamodel.dialect import PLAIN
 from datamodel.errors import ArchiveError, BusyError, QueryTimeoutError, UsageError
 from datamodel.postgresql_copy import RowsOfCopy, decode
 from datamodel.postgresql_wire import copied
-from tests.databases import ON_POSTGRESQL
+from tests.databases import on_postgresql
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 OIDS = {"BIGINT": 20, "SMALLINT": 21, "UNICODE": 25}
@@ -192,7 +192,6 @@ def test_a_long_statement_is_sent_to_its_end() -> None:
         each.close()
 
 
-on_postgresql = pytest.mark.skipif(not ON_POSTGRESQL, reason="needs the server")
 ENDLESS = "SELECT generate_series(1, 1000000000) AS c1, CAST(0 AS int2) AS c2, '' AS c3"
 SERIES = "SELECT n AS c1, CAST(n % 100 AS int2) AS c2, CAST(n AS text) AS c3 FROM generate_series(1, {}) AS n"
 

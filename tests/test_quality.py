@@ -111,6 +111,8 @@ def test_a_judgement_that_there_is_not_is_refused(archive: Archive, wrong: Any) 
         ):
             chip.judge(wrong)
         assert chip.is_valid == 1
+        with pytest.raises(UsageError, match=r"is_valid is 7, expected one of 0 .bad., 1 .good., 2"):
+            chip.is_valid = 7
 
 
 def test_a_product_knows_who_has_looked_at_it_and_since_when(session: Session) -> None:

@@ -22,7 +22,8 @@ from datamodel.session import Session
 from processing.waivers import waiver
 from tests import roles_of_people
 from tests.catalogues import brought, positions
-from tests.roles_of_people import PEOPLE, Connect, SecuredMore, SecuredThing, on_postgresql, rows, seen
+from tests.databases import on_postgresql
+from tests.roles_of_people import PEOPLE, Connect, SecuredMore, SecuredThing, rows, seen
 
 shared, connect = roles_of_people.shared, roles_of_people.connect
 

@@ -101,6 +101,7 @@ def test_the_impact_of_a_change_is_what_is_outdated_afterwards(session: Session)
         bias.impact(is_valit=0)
 
 
+@pytest.mark.thorough
 def test_the_index_is_made_anew_in_steps_of_which_any_may_be_the_last(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +202,7 @@ def test_bytes_that_are_gone_are_no_difference(session: Session) -> None:
     assert differences(session) == []
 
 
+@pytest.mark.thorough
 def test_an_index_that_others_have_begun_to_make_anew_is_not_believed(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -102,8 +102,9 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(
 
 
 def test_an_upgraded_archive_opens_and_a_second_upgrade_does_nothing(
-    old: Archive, command: Callable[..., tuple[int, str, str]]
+    old: Archive, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("VO_PROJECT", "P")
     code, said, _ = command("upgrade")
     assert (code, said.splitlines()[-1]) == (0, f"it has revision {newest()} now")
     before = changes(old)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -34,15 +35,20 @@ Headers = dict[str, dict[str, str]]
 @pytest.fixture(scope="module")
 def shared(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """An archive without objects; accounts A and B are members of project P, C of project Q."""
-    folder = tmp_path_factory.mktemp("mydb") / "archive"
-    config = Config(archive=folder, database_url=new_database(), project="P")
-    opened = Archive(config, lambda: datetime(2026, 1, 1))
-    opened.prepare(TABLES)
-    for account, project in (("A", "P"), ("B", "P"), ("C", "Q")):
-        opened.add_account(account, project)
-    update_tap_schema(opened, tables(opened.config))
+    opened = begun(tmp_path_factory.mktemp("mydb"), new_database(), ("A", "P"), ("B", "P"), ("C", "Q"))
     yield opened
     opened.close()
+
+
+def begun(folder: Path, database_url: str, *members: tuple[str, str]) -> Archive:
+    """A new archive without objects, with accounts in projects; its clock stands still."""
+    config = Config(archive=folder / "archive", database_url=database_url, project="P")
+    opened = Archive(config, lambda: datetime(2026, 1, 1))
+    opened.prepare(TABLES)
+    for account, project in members:
+        opened.add_account(account, project)
+    update_tap_schema(opened, tables(opened.config))
+    return opened
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,9 @@ def add_verb(
     json
         Whether it can answer in JSON.
     """
-    made: argparse.ArgumentParser = verbs.add_parser(name, parents=[shared], help=doc, description=doc)
+    made: argparse.ArgumentParser = verbs.add_parser(
+        name, parents=[shared], help=doc, description=doc, allow_abbrev=False
+    )
     made.set_defaults(run=run)
     if json:
         made.add_argument("--json", action="store_true", help="print JSON for scripts")
@@ -50,5 +52,5 @@ def add_group(
     verbs
         Their names, for the help.
     """
-    command = commands.add_parser(name, help=doc, description=doc)
+    command = commands.add_parser(name, help=doc, description=doc, allow_abbrev=False)
     return partial(add_verb, command.add_subparsers(required=True, metavar="VERB", help=verbs), shared)

@@ -67,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line: every command with its options and their meaning."""
-    top = argparse.ArgumentParser(prog="vo-server", description="A live astronomical archive.")
+    top = argparse.ArgumentParser(
+        prog="vo-server", description="A live astronomical archive.", allow_abbrev=False
+    )
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--archive", type=Path, help="folder of the archive (default: $VO_ARCHIVE or ./archive)"

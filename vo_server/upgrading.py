@@ -11,9 +11,11 @@ from tqdm import tqdm
 
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.context import SERVICE_ACCOUNT, WORLD, Caller
 from datamodel.revisions import in_words
+from datamodel.session import Session
 from processing import listing
-from processing.opening import session_of
+from processing.opening import open_archive
 from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 
@@ -66,11 +68,15 @@ def run(config: Config, parsed: argparse.Namespace) -> int:
 
 def _list_again(config: Config) -> None:
     """List in ObsCore what other rules hold for now, so that nobody who writes has to; a worker would go on with it."""
-    with (
-        session_of(config) as session,
-        tqdm(desc="listed", unit=" exposures", disable=None, leave=False, file=sys.stderr) as bar,
-    ):
-        listing.refresh(session, bar.update)
+    archive = open_archive(config)
+    try:
+        with (
+            Session(archive, Caller(SERVICE_ACCOUNT, level=WORLD)) as session,
+            tqdm(desc="listed", unit=" exposures", disable=None, leave=False, file=sys.stderr) as bar,
+        ):
+            listing.refresh(session, bar.update)
+    finally:
+        archive.close()
 
 
 def _shown(planned: "Plan", config: Config) -> list[str]:
