@@ -118,6 +118,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "like": lambda column, value: column.like(value, escape="\\"),
     "in": lambda column, value: _one_of(column, value),
     "between": lambda column, value: column.between(*value),
+    "bits": lambda column, value: column.bitwise_and(value) == value,
 }
 
 

@@ -79,4 +79,4 @@ class Owned:
 
 Condition = Compare | ListMember | InCircle | Both | Either | Not | Owned
 
-OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "like", "in", "between")
+OPERATORS = ("==", "!=", "<", "<=", ">", ">=", "like", "in", "between", "bits")

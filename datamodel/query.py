@@ -109,6 +109,16 @@ class Path:
         """At least `low` and at most `high`."""
         return self._compare("between", (low, high))
 
+    def has_bits(self, bits: int) -> "Query":
+        """All of these bits are set, whatever others are: ``BiasFrame.process_status.has_bits(1)``.
+
+        Raises
+        ------
+        UsageError
+            The attribute is no integer, or the bits are none that one could have.
+        """
+        return self._compare("bits", bits)
+
     def contains(self, member: Any) -> "Query":
         """The list has this member: an object, its natural key, or a plain value."""
         self._must_be_list("contains")
@@ -170,7 +180,20 @@ def _comparison(path: Path, operator: str, value: Any) -> Condition:
         raise UsageError(f"{path._steps} {operator} None has no meaning: None can only be equal or not")
     if operator == "like" and (path._last.is_link or DATATYPES[path._last.scalar or ""].kind != "text"):
         raise UsageError(f"{path._steps} is not text: .like() has no meaning")
+    if operator == "bits":
+        _must_be_bits(path, value)
     return Compare(path._steps, operator, comparable(path._last, value))
+
+
+def _must_be_bits(path: Path, value: Any) -> None:
+    if path._last.is_link or DATATYPES[path._last.scalar or ""].numpy.kind != "i":
+        raise UsageError(f"{path._steps} is no integer: .has_bits() has no meaning")
+    try:
+        if 0 <= as_index(value) < 2**31:
+            return
+    except TypeError:
+        pass
+    raise UsageError(f"{path._steps}: bits are an integer from 0 to 2147483647, not {value!r}")
 
 
 def _one_of(path: Path, values: list[Any]) -> Condition:

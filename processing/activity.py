@@ -64,7 +64,7 @@ def look(session: Session, root: Node) -> None:
 
 def _key(node: Node) -> str | None:
     """The key of what would be made now; None where nothing would, or something else first."""
-    if node.stays or node.missing or not node.checked or not all(child.stays for child in node.children()):
+    if node.stays or node.missing or not node.checked or not all(child.stays for child in node.needed()):
         return None
     inputs: dict[str, Any] = {
         name: given.existing if isinstance(given, Node) else given for name, given in node.inputs.items()

@@ -130,7 +130,7 @@ def _alive(held: Any) -> bool:
 
 
 PLANNED, MAKING, ELSEWHERE, MADE = "planned", "making", "made by another", "made"
-THERE, FAILED, GIVEN_UP = "up to date", "failed", "given up"
+THERE, LEFT_OUT, FAILED, GIVEN_UP = "up to date", "left out", "failed", "given up"
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ class Step:
         The `processing.plan.Node`.
     state
         `PLANNED`, `MAKING`, `ELSEWHERE` (somebody else has the claim), `MADE` (now), `THERE` (it was there, or
-        somebody else made it), `FAILED`, or `GIVEN_UP` (it was under way when all was interrupted).
+        somebody else made it), `LEFT_OUT` (there is none, and making one is beyond the depth), `FAILED`, or
+        `GIVEN_UP` (it was under way when all was interrupted).
     seconds
         Since its making began, or what that took; 0 where it was not made here.
     said

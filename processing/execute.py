@@ -21,6 +21,7 @@ from processing.claims import (
     ELSEWHERE,
     FAILED,
     GIVEN_UP,
+    LEFT_OUT,
     MADE,
     MAKING,
     PLANNED,
@@ -118,6 +119,8 @@ class Execution:
     def _step(self, node: Node) -> Step:
         """How far a node is."""
         which = id(node)
+        if node.is_out_of_reach:
+            return Step(node, LEFT_OUT)
         if which in self.failed:
             return Step(node, FAILED, self._took_s.get(which, 0.0), str(self.failed[which]))
         if which in self.results:
@@ -140,7 +143,7 @@ class Execution:
 
     def _advance(self, node: Node) -> bool:
         """Do what can be done for a node now; true when it needs no more attention."""
-        children = node.children()
+        children = node.needed()
         broken = next((self.failed[id(c)] for c in children if id(c) in self.failed), None)
         if broken is not None:
             self._settle_failure(node, broken)
@@ -150,10 +153,10 @@ class Execution:
         if not node.reasons and node.existing is not None:
             self.results[id(node)] = node.existing
             return True
-        if node.missing:
-            self._settle_failure(
-                node, MissingInputError(f"cannot make {_title(node)}: {'; '.join(node.missing)}")
-            )
+        missing = self._missing(node)
+        if missing:
+            text = f"cannot make {_title(node)}: {'; '.join(missing)}"
+            self._settle_failure(node, MissingInputError(text))
             return True
         return self._decide(node)
 
@@ -167,7 +170,7 @@ class Execution:
     def _decide(self, node: Node) -> bool:
         if len(self._jobs) >= self.workers.count:
             return False
-        inputs = {name: self._resolved(given) for name, given in node.inputs.items()}
+        inputs = self._inputs(node)
         key = derivation_key(node, inputs)
         if self._is_settled(node, key):
             return True
@@ -231,8 +234,20 @@ class Execution:
             self._settle_judged(node, judged, best)
         return judged is not None
 
+    def _missing(self, node: Node) -> tuple[str, ...]:
+        """What a node cannot be made for want of."""
+        if not node.missing and node.cls.check_preconditions(self._inputs(node)):
+            return tuple(each for i in node.children() if i.is_out_of_reach for each in i.missing)
+        return node.missing
+
+    def _inputs(self, node: Node) -> dict[str, Any]:
+        """What a node is made from, by role; None where it does without."""
+        return {name: self._resolved(given) for name, given in node.inputs.items()}
+
     def _resolved(self, given: Any) -> Any:
-        return self.results[id(given)] if isinstance(given, Node) else given
+        if not isinstance(given, Node):
+            return given
+        return None if given.is_out_of_reach else self.results[id(given)]
 
     def _serves(self, best: Any, node: Node, key: str) -> bool:
         """Whether a stored product is what making it now would give."""
@@ -316,7 +331,7 @@ class Execution:
 
     def _keep(self, job: _Job, made: Made) -> None:
         node = job.node
-        inputs = {name: self._resolved(given) for name, given in node.inputs.items()}
+        inputs = self._inputs(node)
         assert made.effort is not None, "workers measure what they do"
         try:
             product = new_object(self.session, node, inputs, job.key, made)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from datamodel.standings import NOT_CHECKED, OK, OUTDATED, TO_BUILD
+from processing.declarations import ALWAYS, roles
 from processing.keys import Keys
 from processing.reasons import Reason
 from processing.selection import ECLIPSING, EXACT, Choice, weakest
@@ -104,7 +105,8 @@ class Node:
 
     def grades(self) -> dict[str, str]:
         """By role, how what will stand there is chosen."""
-        named = {n: i.grade for n, i in self.inputs.items() if isinstance(i, Node)}
+        nodes = {n: i for n, i in self.inputs.items() if isinstance(i, Node)}
+        named = {name: node.grade for name, node in nodes.items() if not node.is_out_of_reach}
         named |= {name: choice.grade for name, choice in self.choices.items()}
         return {name: named[name] for name in self.inputs if name in named}
 
@@ -127,6 +129,17 @@ class Node:
         if self.existing is None:
             return BLOCKED if self.missing else TO_BUILD
         return status_of(self.reasons)
+
+    @property
+    def is_out_of_reach(self) -> bool:
+        """Whether there is none, and it is beyond the depth whether one could be made."""
+        return self.existing is None and not self.checked
+
+    def needed(self) -> list["Node"]:
+        """The nodes without which this one is not made: all, but for those out of reach that it can do without."""
+        declared = roles(self.cls)
+        named = ((name, given) for name, given in self.inputs.items() if isinstance(given, Node))
+        return [i for name, i in named if not i.is_out_of_reach or declared[name].planned == ALWAYS]
 
     @property
     def can_be_had(self) -> bool:

@@ -15,6 +15,7 @@ from datamodel.session import current
 from datamodel.state import Restricted
 from processing.declarations import parameters, roles
 from processing.keys import Keys
+from processing.process_status import MADE
 
 FOREVER = timedelta(days=3650)
 """What is valid for so long, or longer, was not made for any night in it."""
@@ -109,8 +110,8 @@ def candidates(cls: Any, keys: Keys) -> Query:
 
 
 def only_usable(cls: Any, query: Query, demands: Demands = Demands()) -> Query:
-    """Those among them that may be chosen, as far as judgements go."""
-    query &= cls.is_valid > 0
+    """Those among them that may be chosen: made, and not judged bad."""
+    query &= (cls.is_valid > 0) & cls.process_status.has_bits(MADE)
     return query & (cls.quality_flags == 0) if demands.only_good else query
 
 

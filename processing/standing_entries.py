@@ -16,6 +16,7 @@ from datamodel.frames import RawFrame
 from datamodel.objects import DBObject
 from datamodel.schema import list_table, owner, table_of
 from processing.declarations import parameters, roles
+from processing.process_status import MADE
 from processing.reasons import Facts, hidden_facts
 from processing.timeline import Segment, segments
 
@@ -282,8 +283,9 @@ class Winners:
 
 
 def _usable(joins: Joins, attributes: dict[str, Any]) -> list[Any]:
-    valid, flagged = (joins.column((attributes[name],)) for name in ("is_valid", "quality_flags"))
-    return [valid > 0, flagged == 0]
+    names = ("is_valid", "quality_flags", "process_status")
+    valid, flagged, done = (joins.column((attributes[name],)) for name in names)
+    return [valid > 0, flagged == 0, done.bitwise_and(MADE) == MADE]
 
 
 def chunks(ids: list[str]) -> Iterator[list[str]]:

@@ -68,6 +68,27 @@ def test_without_raw_calibrations_a_frame_is_reduced_with_nominal_ones_and_says_
     assert better.bias.read_noise.grade == "measured"
 
 
+def test_a_quick_look_does_without_a_map_that_there_is_not(session: Session) -> None:
+    raw = (RawScienceFrame.chip == "A5382")[0]
+    judge(0)
+    list(bootstrap(session, "SIMCAM"))
+    judge(1)
+    quick = ReducedScienceFrame.get(raw=raw, depth=0)
+    assert (quick.cold_pixels, quick.selection_grade) == (None, "fallback-forever")
+    assert set(json.loads(quick.selection_grades)) == {"bias", "hot_pixels", "flat"}
+    assert ReducedScienceFrame.get(raw=raw, depth="pipeline") is quick
+    assert quick.uptodate(depth="pipeline")
+    assert "dep:cold_pixels" in {str(reason) for reason in ReducedScienceFrame.plan(raw=raw).reasons}
+
+
+def test_a_quick_look_does_not_do_without_what_is_needed(session: Session) -> None:
+    raw = (RawScienceFrame.chip == "A5382")[0]
+    with pytest.raises(MissingInputError, match=r"no BiasFrame of SIMCAM A5382 .*beyond the depth"):
+        ReducedScienceFrame.get(raw=raw, depth=0)
+    with pytest.raises(MissingInputError, match=r"no DomeFlatFrame of .* beyond the depth; there is no Twi"):
+        MasterFlatFrame.get(**CHIP, date="2003-02-14", filter="#841", depth=0)
+
+
 def test_what_is_there_is_not_eclipsed_by_nominal_ones(session: Session) -> None:
     bias = BiasFrame.get(date="2003-02-14", **CHIP)
     made = list(bootstrap(session, "SIMCAM"))

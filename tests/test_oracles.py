@@ -19,6 +19,7 @@ from processing.declarations import IF_ASKED, parameter, role
 from processing.keys import keys_of_raw
 from processing.node import Node
 from processing.plan import Depth, Planner
+from processing.process_status import MADE
 from processing.recipe import recipe_digest
 from processing.site import instruments_of
 from processing.target import CalibrationTarget, ProcessTarget
@@ -153,6 +154,7 @@ def page(raw: Any, clock: Any) -> dict[str, Any]:
             chip=raw.chip,
             recipe_digest=recipe_digest(cls),
             content_digest=content or cls.__name__,
+            process_status=MADE,
             **valid,
             **inputs,
         )

@@ -15,6 +15,7 @@ from datamodel.session import Session
 from processing.asking import looking
 from processing.bias_frame import BiasFrame
 from processing.keys import Keys
+from processing.process_status import INSPECTED, MADE, VERIFIED
 from processing.selection import choose, select
 
 SCREEN = [
@@ -56,9 +57,8 @@ def screen(chip: Any, clock: Any) -> list[Any]:
 
 
 def bias(chip: Any, start: datetime, end: datetime, **values: Any) -> Any:
-    made = BiasFrame(
-        instrument=chip.instrument, chip=chip, timestamp_start=start, timestamp_end=end, **values
-    )
+    valid = {"timestamp_start": start, "timestamp_end": end}
+    made = BiasFrame(**{"instrument": chip.instrument, "chip": chip, "process_status": MADE} | valid | values)
     made.commit()
     return made
 
@@ -123,6 +123,20 @@ def test_judging_the_winner_bad_brings_the_older_one_back_and_the_past_stays(
     )
     with pytest.raises(Exception, match="as of 1989-05-01T00:00:00 there was no BiasFrame of WFI ccd51"):
         BiasFrame.get(**noon, as_of="1989-05-01")
+
+
+def test_what_is_not_made_eclipses_nothing(chip: Any, screen: list[Any]) -> None:
+    screen_before = [(s.start, s.winner) for s in BiasFrame.timeline(chip=chip)]
+    start, end, _ = SCREEN[4]
+    unfinished = bias(
+        chip, datetime.fromisoformat(start), datetime.fromisoformat(end), process_status=VERIFIED | INSPECTED
+    )
+    assert winner(chip, start) is screen[4]
+    assert [(s.start, s.winner) for s in BiasFrame.timeline(chip=chip)] == screen_before
+    unfinished.process_status |= MADE
+    unfinished.commit()
+    assert winner(chip, start) is unfinished
+    assert BiasFrame.timeline(chip=chip).at(datetime.fromisoformat(start)).winner is unfinished
 
 
 def test_who_allows_no_forever_gets_none_or_one_of_its_time(chip: Any, screen: list[Any]) -> None:

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
-from processing.claims import ELSEWHERE, FAILED, GIVEN_UP, MADE, MAKING, PLANNED, THERE, Progress, Step
+from processing.claims import (
+    ELSEWHERE,
+    FAILED,
+    GIVEN_UP,
+    LEFT_OUT,
+    MADE,
+    MAKING,
+    PLANNED,
+    THERE,
+    Progress,
+    Step,
+)
 from processing.costs import Costs
 
 DRAWN_S = 0.1
@@ -18,6 +29,7 @@ _STYLES = {
     ELSEWHERE: "yellow",
     MADE: "green",
     THERE: "dim",
+    LEFT_OUT: "dim",
     FAILED: "red",
     GIVEN_UP: "yellow",
 }
@@ -106,7 +118,7 @@ def _settled(steps: Sequence[Step]) -> set[int]:
     """The identities of the nodes that were there with all they are made from."""
     found: set[int] = set()
     for step in steps:
-        if step.state == THERE and all(id(child) in found for child in step.node.children()):
+        if step.state == THERE and all(id(child) in found for child in step.node.needed()):
             found.add(id(step.node))
     return found
 
@@ -127,7 +139,7 @@ def _told_of(step: Step, costs: Costs, again: bool) -> str:
 
 def _sum(steps: Sequence[Step], seconds: float) -> str:
     """``3 of 5 products, 2 made, 12.3 s``."""
-    done = sum(step.state in (MADE, THERE, FAILED) for step in steps)
+    done = sum(step.state in (MADE, THERE, LEFT_OUT, FAILED) for step in steps)
     made = sum(step.state == MADE for step in steps)
     return f"{done} of {len(steps)} products, {made} made, {seconds:.1f} s"
 
