@@ -47,6 +47,8 @@ def commit(session: Session, objects: list[Any]) -> None:
     for instance in fresh:
         instance.ready_to_commit()
         session.prepare(type(instance))
+    for instance in fresh + changed:
+        instance.check_values()
     with session.transaction() as connection:
         session.on_rollback(partial(_forget, session, fresh, changed, _snapshots(fresh + changed)))
         if any(publishing.is_taken_back(each) for each in changed):

@@ -167,6 +167,9 @@ class DBObject(metaclass=DBMeta):
     def ready_to_commit(self) -> None:
         """Refuse to be committed for the first time where something is missing; called on linked objects too."""
 
+    def check_values(self) -> None:
+        """Refuse to be committed, or changed, with values that do not go together."""
+
     def commit(self) -> None:
         """Keep the object and all unsaved objects it links to, or the changes to it, in one transaction."""
         commit(current(), [self])

@@ -188,12 +188,8 @@ def _comparison(path: Path, operator: str, value: Any) -> Condition:
 def _must_be_bits(path: Path, value: Any) -> None:
     if path._last.is_link or DATATYPES[path._last.scalar or ""].numpy.kind != "i":
         raise UsageError(f"{path._steps} is no integer: .has_bits() has no meaning")
-    try:
-        if 0 <= as_index(value) < 2**31:
-            return
-    except TypeError:
-        pass
-    raise UsageError(f"{path._steps}: bits are an integer from 0 to 2147483647, not {value!r}")
+    if not hasattr(value, "__index__") or not 0 <= as_index(value) < 2**31:
+        raise UsageError(f"{path._steps}: bits are an integer from 0 to 2147483647, not {value!r}")
 
 
 def _one_of(path: Path, values: list[Any]) -> Condition:
@@ -319,11 +315,13 @@ class Query:
             There is no such attribute, or it is a list.
         """
         path: Any = self.root
+        known = self.root.__attributes__
         for name in dotted.split("."):
             path = getattr(path, name, None)
             if not isinstance(path, Path):
-                known = self.root.__attributes__
-                raise UsageError(f"{self.root.__name__} has no attribute '{dotted}'{nearest(dotted, known)}")
+                near = nearest(name, known)
+                raise UsageError(f"{self.root.__name__} has no attribute '{dotted}': no '{name}'{near}")
+            known = path._last.target_class().__attributes__ if path._last.is_link else {}
         if any(a.many for a in path._steps.attributes):
             raise UsageError(f"{path._steps} is a list: it has no order and no extreme")
         if path._last.is_link and path._last.target_class().natural_key:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from datamodel.attributes import class_named
 from datamodel.context import POLICIES
 from datamodel.errors import NotFoundError, UsageError, nearest
-from datamodel.frames import RawScienceFrame
+from datamodel.frames import RawFrame, RawScienceFrame
 from datamodel.observatory import Chip, Filter, Instrument
 from datamodel.series import distinct
 from datamodel.session import Session, current
@@ -90,9 +90,9 @@ def instant(given: Any, name: str) -> datetime:
     """
     try:
         return _read(given)
-    except ValueError:
+    except ValueError as error:
         raise UsageError(
-            f"{name} is '{given}', expected an instant in ISO 8601 such as '2010-10-11'"
+            f"{name} is '{given}', expected an instant in ISO 8601 such as '2010-10-11'{_why_not(error)}"
         ) from None
 
 
@@ -111,6 +111,11 @@ def _parameter(cls: Any, name: str) -> str:
 
 def _exposure_keys(cls: Any, keys: dict[str, Any]) -> Keys:
     raw = keys.get("raw")
+    others = [name for name in keys if name != "raw"]
+    if raw is not None and others:
+        raise UsageError(f"an exposure says it all: {', '.join(others)} beside raw has no meaning")
+    if "compatibility" in keys:
+        raise UsageError(f"{cls.__name__} belongs to one exposure: compatibility has no meaning")
     if raw is None:
         raw = _the_exposure(cls, keys)
     elif isinstance(raw, str):
@@ -154,6 +159,7 @@ def _group(cls: Any, keys: dict[str, Any]) -> Keys:
     named = _filter(instrument, keys["filter"]) if "filter" in keys else None
     chosen = named if cls.needs_filter else None
     shared = _compatibility(keys.get("compatibility"))
+    _must_be_known(chip, shared)
     return Keys(instrument, chip, chosen, ANY_TIME, compatibility=shared)
 
 
@@ -199,6 +205,18 @@ def _compatibility(given: Any) -> str:
         ) from None
 
 
+def _must_be_known(chip: Any, shared: str) -> None:
+    """Refuse a compatibility with what the raw frames of a chip do not say of themselves."""
+    if shared in ("", "{}"):
+        return
+    said = [json.loads(each or "{}") for (each,) in distinct(RawFrame.chip == chip, "compatibility")]
+    known = {name for each in said for name in each}
+    unknown = next((name for name in json.loads(shared) if name not in known), None)
+    if said and unknown is not None:
+        there = f"raw frames of {chip.name} have {', '.join(sorted(known)) or 'none'}"
+        raise UsageError(f"compatibility has no '{unknown}'; {there}{nearest(unknown, known)}")
+
+
 def _instrument_and_chip(cls: Any, keys: dict[str, Any]) -> tuple[Any, Any]:
     """The chip named, and its instrument; a unique chip name needs no instrument."""
     wanted = keys.get("chip")
@@ -210,18 +228,23 @@ def _instrument_and_chip(cls: Any, keys: dict[str, Any]) -> tuple[Any, Any]:
         chips = [c for c in chips if c.instrument.name == name]
         if not chips:
             names = [i.name for i in Instrument.select_all()]
-            raise NotFoundError(f"there is no instrument '{name}'{nearest(str(name), names)}")
+            raise NotFoundError(f"{_there_is()} no instrument '{name}'{nearest(str(name), names)}")
     if wanted is None and len(chips) > 1:
         raise UsageError(f"{cls.__name__} needs a chip; there are {_listed(chips)}")
     fit = [c for c in chips if wanted is None or c.name == wanted]
     if not fit:
         there = f"; there are {_listed(chips)}" if chips else ""
         raise NotFoundError(
-            f"there is no chip '{wanted}'{there}{nearest(str(wanted), [c.name for c in chips])}"
+            f"{_there_is()} no chip '{wanted}'{there}{nearest(str(wanted), [c.name for c in chips])}"
         )
     if len(fit) > 1:
         raise UsageError(f"chip '{wanted}' is not unique: say instrument=; there are {_listed(fit)}")
     return fit[0].instrument, fit[0]
+
+
+def _there_is() -> str:
+    as_of = current().caller.as_of
+    return "there is" if as_of is None else f"as of {as_of.isoformat()} there was"
 
 
 def _listed(chips: list[Any]) -> str:
@@ -236,7 +259,7 @@ def _filter(instrument: Any, wanted: Any) -> Any:
     found = filters.get(wanted) or by_band.get(wanted)
     if found is None:
         there = f"; {instrument.name} has {', '.join(sorted(filters))}"
-        raise NotFoundError(f"there is no filter '{wanted}'{there}{nearest(str(wanted), filters)}")
+        raise NotFoundError(f"{_there_is()} no filter '{wanted}'{there}{nearest(str(wanted), filters)}")
     return found
 
 
@@ -269,9 +292,9 @@ def _when(keys: dict[str, Any]) -> tuple[date | None, datetime | None]:
         if isinstance(given, str) and len(given) == len("2003-02-14"):
             return _read(given).date(), None
         return None, _read(given)
-    except ValueError:
+    except ValueError as error:
         raise UsageError(
-            f"date '{given}' is neither a night '2003-02-14' nor an instant in ISO 8601"
+            f"date '{given}' is neither a night '2003-02-14' nor an instant in ISO 8601{_why_not(error)}"
         ) from None
 
 
@@ -280,8 +303,14 @@ def _read(given: Any) -> datetime:
     if isinstance(given, datetime):
         return _in_range(_utc(given))
     if not _DAY.match(str(given)):
-        raise ValueError(given)  # of other forms, such as 20030214, it is not plain what is meant
+        raise ValueError("")  # of other forms, such as 20030214, it is not plain what is meant
     return _in_range(_utc(datetime.fromisoformat(str(given))))
+
+
+def _why_not(error: ValueError) -> str:
+    """What is impossible about a date that is written well, such as the 31st of February."""
+    text = str(error)
+    return f": {text}" if "must be in" in text or "out of range" in text else ""
 
 
 def _in_range(given: _Day) -> _Day:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from typing import Any
+
+import numpy as np
 
 from datamodel.errors import UsageError
 from datamodel.persistent import persistent
@@ -16,6 +19,8 @@ _PLANNED = {
     IF_INPUTS_EXIST: "null where what it is made from does not exist",
     IF_ASKED: "used when there is one, never made for this",
 }
+
+_TRUTHS = {"true": True, "false": False}
 
 
 class role(persistent):  # noqa: N801 - reads as a declaration, like persistent
@@ -82,12 +87,17 @@ class parameter(persistent):  # noqa: N801
         """
         kind = type(self.attribute.default)
         name = f"{self.attribute.owner}.{self.attribute.name}"
+        given = _TRUTHS.get(str(given).lower(), given) if kind is bool else given
         try:
             value = kind(given)
+            if isinstance(given, bool | np.bool_) != (kind is bool):
+                raise ValueError("a truth is no number")
             if isinstance(given, float | int) and value != given:
                 raise ValueError("something would be lost")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise UsageError(f"parameter {name} is '{given}', expected {kind.__name__}") from None
+        if kind is float and not isfinite(value):
+            raise UsageError(f"parameter {name} is '{given}', expected a finite number")
         return value
 
 

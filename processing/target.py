@@ -8,7 +8,7 @@ from typing import Any
 
 from datamodel import pinning
 from datamodel.context import NEWEST
-from datamodel.errors import NotFoundError
+from datamodel.errors import NotFoundError, UsageError
 from datamodel.persistent import persistent
 from datamodel.session import current
 from processing import standing
@@ -178,6 +178,10 @@ class ProcessTarget(Quality):
 
     @classmethod
     def _planned(cls, given: dict[str, Any], demands: Demands, depth: Depth) -> Node:
+        if not demands.only_good:
+            raise UsageError(
+                "only_good=False is for select and choose: what the system flagged is made again"
+            )
         asked, overrides = ask(cls, given)
         planner = Planner(instruments_of(current().archive), overrides, demands, depth)
         return planner.node(cls, with_compatibility(cls, asked))
@@ -260,6 +264,19 @@ class CalibrationTarget(ProcessTarget):
     timestamp_end = persistent(
         "End of its validity, not included (UTC)", "TIMESTAMP", ucd="time.end", indexed=True, mutable=True
     )
+
+    def check_values(self) -> None:
+        """Refuse a validity that ends before it begins.
+
+        Raises
+        ------
+        UsageError
+            It does.
+        """
+        start, end = self.timestamp_start, self.timestamp_end
+        if start is not None and end is not None and end < start:
+            raise UsageError(f"{type(self).__name__}: its validity ends {end}, before it begins, {start}")
+        super().check_values()  # type: ignore[misc]  # of the class that it is mixed into
 
     @classmethod
     def timeline(cls, **keys: Any) -> Timeline:

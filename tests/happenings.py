@@ -16,6 +16,7 @@ from processing import defaults
 from processing.bias_frame import BiasFrame
 from processing.classes import TARGET_CLASSES
 from processing.hot_pixel_map import HotPixelMap
+from processing.process_status import MADE
 from processing.reduced_science_frame import ReducedScienceFrame
 from processing.source_list import SourceList
 
@@ -26,7 +27,18 @@ def something(session: Session, chance: random.Random, raws: list[Any]) -> str:
     """Do something in a session, and say what."""
     everything = [o for cls in TARGET_CLASSES for o in cls.select_all()]
     kind = chance.choice(
-        ("judge", "judge", "judge raw", "validity", "make", "again", "default", "make all", "delete")
+        (
+            "judge",
+            "judge",
+            "judge raw",
+            "validity",
+            "make",
+            "again",
+            "default",
+            "make all",
+            "delete",
+            "unmake",
+        )
     )
     if kind == "judge":
         each = chance.choice(everything)
@@ -42,8 +54,14 @@ def something(session: Session, chance: random.Random, raws: list[Any]) -> str:
     if kind == "validity":
         each = chance.choice([o for o in everything if not o.of_exposure])
         each.timestamp_end += timedelta(days=chance.choice((-3, -1, 1, 400)))
+        each.timestamp_end = max(each.timestamp_end, each.timestamp_start)
         each.commit()
         return f"{each!r} ends {each.timestamp_end}"
+    if kind == "unmake":
+        each = chance.choice(everything)
+        each.process_status ^= MADE
+        each.commit()
+        return f"{each!r} is {'made' if each.is_made() else 'not made'}"
     if kind == "default":
         value = chance.choice((3.0, 4.0))
         place = defaults.Place("SIMCAM")

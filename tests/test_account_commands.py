@@ -136,7 +136,7 @@ def test_projects_are_added_changed_and_have_members(run: Run, mine: Archive) ->
             "project add deep --level 7",
             "",
             2,
-            "the highest level of the project is 7, expected one of 1 MyDB",
+            "the level is '7', expected one of 1 MyDB",
         ),
         ("project add deep --instrument SIMCAN", "", 2, "'SIMCAN'; did you mean 'SIMCAM'?"),
         ("project member deep archive", "", 2, "there is no project 'deep'"),

@@ -136,7 +136,7 @@ def test_the_commands_make_show_and_pin_nominal_calibrations(
         "2: vo-server: --from is 'today', expected"
     )
     early = ("get", "BiasFrame", "--chip", "A5382", "--date", "2003-02-14", "--as-of", "1990-01-01")
-    assert told(*early) == "2: vo-server: there is no chip 'A5382'\n"
+    assert told(*early) == "2: vo-server: as of 1990-01-01T00:00:00 there was no chip 'A5382'\n"
 
 
 @pytest.mark.killing

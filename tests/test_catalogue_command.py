@@ -202,7 +202,7 @@ def test_a_catalogue_is_added_listed_replaced_and_dropped(
             "column 'text' is UNICODE, expected numbers in deg",
         ),
         (("--name", "a.b", "--index", "nothing"), "there is no column 'nothing'"),
-        (("--name", "a.b", "--level", "6"), "the level is 6, expected one of 1, 2, 3, 4, 5"),
+        (("--name", "a.b", "--level", "6"), "the level is '6', expected one of 1 MyDB, 2 Project"),
         (("--name", "a.b", "--format", "xls"), "there is no format 'xls'"),
         (("--name", "a.b", "--metadata", "no.yaml"), "cannot read no.yaml"),
     ],

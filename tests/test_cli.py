@@ -115,16 +115,25 @@ def test_ctrl_c_while_a_command_is_imported_ends_it_without_a_word(module: str, 
 
 WRONGLY = {
     "get HotPixelMp --date 2003-02-14": "there is no target class 'HotPixelMp'; did you mean 'HotPixelMap'?",
-    "get HotPixelMap --date 2003-02-30 --chip A5382": "date '2003-02-30' is neither a night",
+    "get HotPixelMap --date 2003-02-31 --chip A5382": "in ISO 8601: day is out of range for month",
     "get HotPixelMap --date 20030214 --chip A5382": "date '20030214' is neither a night",
     "get HotPixelMap --date 9999-12-31 --chip A5382": "is not in the years 1000 to 8999",
-    "get HotPixelMap --dat 2003-02-14 --chip A5382": "unrecognized arguments: --dat",
+    "get HotPixelMap --dat 2003-02-14 --chip A5382": "there is no option '--dat'; did you mean '--date'?",
     "get HotPixelMap --date 2003-02-14 --chip A538": "there is no chip 'A538'; there are SIMCAM/A5382, ",
     "plan HotPixelMap --date 2003-02-14 --chip A538": "did you mean 'A5382'?",
     "timeline HotPixelMap --chip A5382 --filter zz": "there is no filter 'zz'; SIMCAM has #841",
     "status HotPixelMap --chip A5382 --date 2003-02-14 --instrument SIMCAN": "did you mean 'SIMCAM'?",
     "get HotPixelMap --date 2003-02-14 --chip A5382 --set SIGMB=1": "no key or parameter 'SIGMB'",
     "get HotPixelMap --date 2003-02-14 --chip A5382 --policy newst": "did you mean 'newest'?",
+    "get BiasFrame --date 2003-02-14 --chip A5382 --set SIGMA_CLIP=inf": "is 'inf', expected a finite number",
+    'get BiasFrame --date 2003-02-14 --chip A5382 --compatibility {"bining":"1x1"}': "has no 'bining'; raw",
+    "get HotPixelMap --date 2003-02-14 --chip A5382 --as-of 1999-01-01": "as of 1999-01-01T00:00:00 there was no chip",
+    "gett HotPixelMap": "argument COMMAND: there is no 'gett'; did you mean 'get'?",
+    "xyzzy": "there is no 'xyzzy', expected one of serve, worker, demo,",
+    "project lst": "argument VERB: there is no 'lst'; did you mean 'list'?",
+    "project add new --level wrld": "expected one of 1 MyDB, 2 Project, 3 AstroWISE, 4 World, 5 VO; did you mean",
+    "user token demo --level 7": "the level is '7', expected one of 1 MyDB",
+    "trend BiasFrame.imstat.stdevv": "no attribute 'imstat.stdevv': no 'stdevv'; did you mean 'stdev'?",
 }
 
 

@@ -10,6 +10,7 @@ from astropy.io import fits
 
 from datamodel.archive import Archive
 from datamodel.config import Config
+from datamodel.errors import UsageError
 from datamodel.frames import RawBiasFrame, RawFrame, RawScienceFrame
 from datamodel.session import Session
 from processing.bias_frame import BiasFrame
@@ -88,6 +89,10 @@ def test_a_bias_is_made_of_one_binning_only_and_serves_no_other(mixed: Session) 
     assert other.existing is None
     assert {raw.compatibility for raw in other.inputs["raw_bias_frames"]} == {FINE}
     assert planner.node(BiasFrame, bias.own_keys()).existing is bias
+    with pytest.raises(
+        UsageError, match="has no 'bining'; raw frames of A5382 have binning; did you mean 'binning'"
+    ):
+        BiasFrame.get(**NIGHT, compatibility={"bining": "1x1"})
 
 
 def test_an_exposure_gets_the_calibrations_of_its_own_binning(mixed: Session) -> None:

@@ -32,6 +32,7 @@ def typed(
     archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Typed]:
     monkeypatch.setenv("VO_DATABASE_URL", archive.config.database_url)
+    monkeypatch.setenv("VO_PROJECT", "P")
     with Session(archive, archive.caller("A", "P")) as session:
         add_thing(session, tmp_path, "first")
     return Typed(archive, capsys)

@@ -146,6 +146,18 @@ def test_a_long_stream_is_given_in_pieces(archive: Archive, monkeypatch: pytest.
     assert found == [0, 1, 2, 0]
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("sinse=1", "there is no parameter 'sinse'; did you mean 'since'?"),
+        ("since=1&since=2", "since is given more than once"),
+    ],
+)
+def test_a_parameter_that_is_not_understood_is_refused(archive: Archive, asked: str, told: str) -> None:
+    answer = create_app(archive).test_client().get(f"/qc/events?{asked}")
+    assert (answer.status_code, told in answer.text) == (400, True)
+
+
 @pytest.mark.parametrize("since", ["-1", "x", "1.5", "", "9" * 30, "²"])
 def test_a_number_that_is_none_is_refused(archive: Archive, since: str) -> None:
     answer = create_app(archive).test_client().get("/qc/events", query_string={"since": since})

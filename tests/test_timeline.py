@@ -125,6 +125,14 @@ def test_judging_the_winner_bad_brings_the_older_one_back_and_the_past_stays(
         BiasFrame.get(**noon, as_of="1989-05-01")
 
 
+def test_a_validity_does_not_end_before_it_begins(chip: Any, screen: list[Any]) -> None:
+    with pytest.raises(UsageError, match="ends 2000-01-01 00:00:00, before it begins, 2001-01-01"):
+        bias(chip, datetime(2001, 1, 1), datetime(2000, 1, 1))
+    screen[4].timestamp_end = datetime(1980, 1, 1)
+    with pytest.raises(UsageError, match="before it begins"):
+        screen[4].commit()
+
+
 def test_what_is_not_made_eclipses_nothing(chip: Any, screen: list[Any]) -> None:
     screen_before = [(s.start, s.winner) for s in BiasFrame.timeline(chip=chip)]
     start, end, _ = SCREEN[4]

@@ -23,6 +23,7 @@ from datamodel.session import Session
 from processing.opening import session_of
 from processing.pars import Pars
 from processing.progress import shown_by
+from vo_server.arguments import Commands
 from vo_server.awe_completing import complete_with
 from vo_server.awe_context import Context
 from vo_server.awe_explaining import explain_with
@@ -141,9 +142,7 @@ def _tell(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command ``awe``; gives the exit status."""
-    parser = argparse.ArgumentParser(
-        "awe", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
+    parser = Commands("awe", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
         "--archive", type=Path, help="folder of the archive; else $VO_ARCHIVE, else ./archive"
     )

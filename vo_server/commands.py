@@ -36,7 +36,7 @@ from vo_server import (
     upgrading,
     user_command,
 )
-from vo_server.arguments import Run, add_verb
+from vo_server.arguments import Commands, Run, add_verb
 from vo_server.begun import require_archive
 from vo_server.catalogue import command as catalogue
 from vo_server.progress_tree import ProgressTree
@@ -67,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line: every command with its options and their meaning."""
-    top = argparse.ArgumentParser(
-        prog="vo-server", description="A live astronomical archive.", allow_abbrev=False
-    )
+    top = Commands(prog="vo-server", description="A live astronomical archive.")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--archive", type=Path, help="folder of the archive (default: $VO_ARCHIVE or ./archive)"

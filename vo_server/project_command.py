@@ -9,6 +9,7 @@ from datamodel import projects
 from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import LEVELS
+from datamodel.publishing import level_of
 from processing.site import instruments_of
 from vo_server.arguments import add_group
 from vo_server.begun import opened
@@ -51,9 +52,7 @@ def _add_values(verb: argparse.ArgumentParser) -> None:
         "--private", dest="is_public", action="store_const", const=False, help="only its members are"
     )
     levels = ", ".join(f"{number} {name}" for number, name in LEVELS.items())
-    verb.add_argument(
-        "--level", type=int, help=f"highest level that its objects may have: {levels} (default: 5)"
-    )
+    verb.add_argument("--level", help=f"highest level that its objects may have: {levels} (default: 5)")
     verb.add_argument("--instrument", help="name of the instrument that it works with")
     verb.add_argument("--description", help="what it is for")
 
@@ -62,7 +61,7 @@ def _values(archive: Archive, parsed: argparse.Namespace) -> dict[str, Any]:
     named = parsed.instrument and instruments_of(archive).named(parsed.instrument).name
     return {
         "is_public": parsed.is_public,
-        "maximum_privileges": parsed.level,
+        "maximum_privileges": None if parsed.level is None else level_of(parsed.level),
         "instrument": named,
         "description": parsed.description,
     }

@@ -12,6 +12,7 @@ from datamodel.archive import Archive
 from datamodel.catalogues import Entry
 from datamodel.config import Config
 from datamodel.context import EVERY_PROJECT, LEVELS, MYDB, Caller
+from datamodel.publishing import level_of
 from processing.opening import operator
 from vo_server.arguments import add_group
 from vo_server.begun import opened
@@ -38,7 +39,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     publishing = verb("publish", _publish, "Have more people see a table; from level 3 on that is for good.")
     _add_name(publishing)
     levels = ", ".join(f"{number} {name}" for number, name in LEVELS.items())
-    publishing.add_argument("level", metavar="LEVEL", type=int, help=levels)
+    publishing.add_argument("level", metavar="LEVEL", help=levels)
     publishing.add_argument(
         "--project", help="project that it is to belong to, where it was one's own until now"
     )
@@ -87,7 +88,7 @@ def _publish(config: Config, parsed: argparse.Namespace) -> int:
     from vo_server.mydb.publishing import publish
 
     with _at_work(config) as (archive, caller):
-        made = publish(archive, caller, parsed.name, parsed.level, parsed.project)
+        made = publish(archive, caller, parsed.name, level_of(parsed.level), parsed.project)
     level = f"{made.privileges} {LEVELS[made.privileges]}"
     _tell(parsed, _as_json(made), f"{made.name} is at level {level}, of project {made.project}")
     return 0

@@ -14,6 +14,7 @@ from datamodel.archive import Archive
 from datamodel.config import Config
 from datamodel.context import MYDB
 from datamodel.errors import UsageError
+from datamodel.publishing import level_of
 from vo_server.arguments import add_group
 from vo_server.begun import opened
 
@@ -53,9 +54,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     )
     token.add_argument("--description", default="", help="what it is for")
     token.add_argument("--project", help="project that its holder works in (default: all of NAME)")
-    token.add_argument(
-        "--level", type=int, help="level from which on its holder sees and makes things (default: 1)"
-    )
+    token.add_argument("--level", help="level from which on its holder sees and makes things (default: 1)")
     token.add_argument("--revoke", metavar="ID", help="declare a token void")
     token.add_argument("--list", action="store_true", help="list the tokens of NAME, or all")
     quota = verb("quota", _quota, "Say how much the tables of an account may be, or look.")
@@ -112,7 +111,10 @@ def _token(config: Config, parsed: argparse.Namespace) -> int:
         elif parsed.list:
             _list_tokens(archive, parsed)
         else:
-            where = {"project": parsed.project, "level": parsed.level}
+            where = {
+                "project": parsed.project,
+                "level": None if parsed.level is None else level_of(parsed.level),
+            }
             id, secret = tokens.issue(archive, parsed.name, parsed.days, parsed.description, **where)
             _tell(parsed, {"id": id, "account": parsed.name, "secret": secret}, secret)
             if not parsed.json:

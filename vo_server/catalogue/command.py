@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datamodel.config import Config
 from datamodel.context import LEVELS
 from datamodel.errors import ArchiveError
+from datamodel.publishing import level_of
 from processing.opening import session_of
 from vo_server.arguments import add_group
 from vo_server.begun import require_archive
@@ -76,9 +77,7 @@ def _add_file(verb: argparse.ArgumentParser, replaces: bool) -> None:
         "--index", action="append", default=[], metavar="COLUMN", help="index a column too; may be repeated"
     )
     levels = ", ".join(f"{number} {name}" for number, name in LEVELS.items())
-    verb.add_argument(
-        "--level", type=int, help=f"who may see it: {levels} (default: the setting level, or as it was)"
-    )
+    verb.add_argument("--level", help=f"who may see it: {levels} (default: the setting level, or as it was)")
     for name, (value, doc) in ORIGIN_OPTIONS.items():
         option = f"--{name.replace('_', '-')}"
         verb.add_argument(option, dest=name, action="append", default=[], metavar=value, help=doc)
@@ -98,7 +97,7 @@ def _bring(config: Config, parsed: argparse.Namespace) -> int:
         parsed.ra,
         parsed.dec,
         tuple(parsed.index),
-        parsed.level,
+        None if parsed.level is None else level_of(parsed.level),
         tuple((name, value) for name in ORIGIN_OPTIONS for value in getattr(parsed, name)),
     )
     if parsed.replaces:
