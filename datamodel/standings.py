@@ -27,8 +27,12 @@ hidden_group = sa.Table(
     sa.Column("privileges", sa.SmallInteger, primary_key=True, autoincrement=False),
     sa.Column("project", sa.String(100), primary_key=True),
     sa.Column("creator", sa.String(100), primary_key=True),
+    oid_column("chip_id", primary_key=True),
 )
-"""Of which kinds there are objects the world does not see: level, project up to level 2, creator at 1; else empty."""
+"""Of which kinds there are objects the world does not see: level, project up to level 2, creator at 1; else empty.
+
+``chip_id`` is the chip at which that matters; empty for what matters at all.
+"""
 
 _KEPT: dict[str, Any] = {"postgresql_with": {"fillfactor": 60}, "sqlite_with_rowid": False}
 """A verdict is found at once, and a new one is written beside the former one, with no index of the table touched."""

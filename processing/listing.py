@@ -25,8 +25,9 @@ from datamodel.sphere import separation
 from processing.algorithms.sky_positions import footprint
 from processing.listing_reach import LISTED, affected
 from processing.news import news
+from processing.standing_hidden import Group
 from processing.standing_judge import Judge
-from processing.standing_views import Group, eyes_of
+from processing.standing_views import eyes_of
 
 _STATE = "obscore"
 _SECONDS_A_DAY = 86400.0

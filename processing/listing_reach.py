@@ -25,7 +25,8 @@ from datamodel.session import Session
 from processing.site import instruments_of
 from processing.standing_entries import chunks
 from processing.standing_happened import reach_of
-from processing.standing_views import Group, eyes_of, group_of
+from processing.standing_hidden import Group, group_of
+from processing.standing_views import eyes_of
 
 LISTED = ("ReducedScienceFrame", "SourceList")
 """The products that are listed beside each exposure."""

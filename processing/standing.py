@@ -30,6 +30,7 @@ from datamodel.standings import (
     standing_role,
     standing_state,
 )
+from datamodel.state import Restricted
 from processing import defaults, waivers
 from processing.declarations import parameters, roles
 from processing.reasons import Reason
@@ -47,8 +48,8 @@ def kept(session: Session, product: Any) -> list[Reason] | None:
     """What the index says of a product; None where it is not up to date, or the caller may see it otherwise.
 
     Who only reads the database itself, looks back, chooses by a policy of their own, has favourites or defaults, or
-    sees what no view has (`processing.standing_views`), has plans of their own. Bytes that are gone are not in the
-    index.
+    sees of its chip what no view has (`processing.standing_views`), has plans of their own. Bytes that are gone are
+    not in the index.
     """
     alone = session.is_writing or session.archive.database.only_reads
     if alone or not _looks_as_others(session.caller):
@@ -56,6 +57,8 @@ def kept(session: Session, product: Any) -> list[Reason] | None:
     for anew in (False, True):
         sight = known_sight(session, anew=anew)
         view = sight.view_of(session.caller)
+        if view == NO_VIEW and (chip_id := _chip_of(product)):
+            view = sight.view_of(session.caller, chip_id)
         rows = _looked_up(session, _look_at(), view.number, product.object_id)
         now = rows[0]
         if now.seen_by == sight.stamp:
@@ -63,6 +66,12 @@ def kept(session: Session, product: Any) -> list[Reason] | None:
     if view == NO_VIEW or now.seen_by != sight.stamp or now.mine or now.pinned or not is_true(session, now):
         return None
     return None if now.own is None else _reasons(type(product), rows)
+
+
+def _chip_of(product: Any) -> str | None:
+    """The identifier of the chip whose things matter for a product; None where it is not known."""
+    place = product.raw if type(product).of_exposure else product
+    return None if isinstance(place, Restricted | None) else getattr(place.chip, "object_id", None)
 
 
 def _looks_as_others(caller: Caller) -> bool:

@@ -29,7 +29,6 @@ from processing.standing_entries import (
 )
 from processing.standing_happened import Happened, followed_class, reach_of
 from processing.standing_judge import LACKS, WALKS, Judge, Written
-from processing.standing_views import Group, group_of, plays_a_part
 
 _JOINED = standing_role.join(
     standing,
@@ -55,12 +54,12 @@ class Index:
     Attributes
     ----------
     hidden
-        Of which groups there are objects that the world does not see, as far as was looked at.
+        The objects that the world does not see, among those that were looked at, by the names of their classes.
     """
 
     def __init__(self, lens: Session, connection: sa.Connection, view: int) -> None:
         self.connection = connection
-        self.hidden: set[Group] = set()
+        self.hidden: dict[str, set[str]] = defaultdict(set)
         self._view = view
         self.judge = Judge(lens, connection)
         self._lens = lens
@@ -134,15 +133,14 @@ class Index:
     def _happened(self, last: int, newest: int) -> dict[str, Happened]:
         """What happened to products and raw frames, by object."""
         root = table_of(DBObject)
-        of_whom = (root.c.class_name, root.c.privileges, root.c.project, root.c.creator)
-        columns = (event.c.object_id, event.c.attribute, event.c.old, *of_whom)
+        columns = (event.c.object_id, event.c.attribute, event.c.old, root.c.class_name, root.c.privileges)
         joined = event.outerjoin(root, root.c.object_id == event.c.object_id)
         news = sa.select(*columns).select_from(joined).where(event.c.id > last, event.c.id <= newest)
         found: dict[str, Happened] = {}
-        for oid, attribute, old, name, privileges, project, creator in self.connection.execute(news):
+        for oid, attribute, old, name, privileges in self.connection.execute(news):
             cls = followed_class(name or old or "")  # what was deleted has told its class
-            if name is not None and privileges < WORLD and plays_a_part(name):
-                self.hidden.add(group_of(privileges, project, creator))
+            if name is not None and privileges < WORLD:
+                self.hidden[name].add(oid)
             if cls is not None:
                 each = found.setdefault(oid, Happened(oid, cls))
                 if attribute in ("timestamp_start", "timestamp_end") and old is not None:

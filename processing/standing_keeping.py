@@ -18,14 +18,12 @@ from datamodel.standings import AFTER, BUILDING, LAST, RULES, SINCE, standing_st
 from processing.news import news
 from processing.standing import is_true, last_event, look, rules_of
 from processing.standing_entries import from_class, targets
+from processing.standing_hidden import forget_hidden, hidden_among, look_for_hidden, note_hidden
 from processing.standing_index import Index
 from processing.standing_views import (
     THE_WORLD,
     View,
-    forget_groups,
     holds,
-    look_for_hidden,
-    note_hidden,
     settle,
     view_of,
     views,
@@ -151,7 +149,7 @@ def _follow(
     ):
         index = Index(lens, connection, view.number)
         index.follow(last, newest)
-    note_hidden(connection, index.hidden)
+    note_hidden(connection, hidden_among(connection, index.hidden))
     crash.reach(FOLLOWED)
     _say(connection, view, {LAST: str(newest)})
 
@@ -174,7 +172,7 @@ def _build(session: Session, view: View, rules: str, progress: Progress | None) 
                 said |= {RULES: "", BUILDING: rules, SINCE: str(newest), AFTER: ""}
             is_done, has_begun = _step(session, view, connection, said, progress), True
     if is_done and view == THE_WORLD:
-        forget_groups(session)
+        forget_hidden(session)
     return True
 
 

@@ -6,16 +6,12 @@ is kept beside the index, so that this is known without looking at the things.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
 from datamodel import crash
-from datamodel.clock import new_object_id
 from datamodel.context import ARCHIVE, MYDB, PROJECT, SERVICE_ACCOUNT, WORLD, Caller, may_see
 from datamodel.dialect import insert_absent
-from datamodel.objects import DBObject
-from datamodel.schema import table_of
 from datamodel.session import Session
 from datamodel.standings import (
     OF_WORLD,
@@ -26,13 +22,9 @@ from datamodel.standings import (
     standing_state,
     standing_view,
 )
+from processing.standing_hidden import EVERYWHERE, Group, Hidden, known_hidden, stamp
 
 SETTLED = crash.declare("standings.settled", "views have begun or ended, the transaction is not committed")
-FORGOTTEN = crash.declare("standings.forgotten", "what is hidden no more is forgotten, nothing is committed")
-
-_PLAYS_NO_PART = "Comment"
-"""The class of what products do not depend on, however hidden it is."""
-
 EVERY_ACCOUNT = ""
 """Stands for a project in the view of who has an account, and sees what is at level 3."""
 
@@ -62,14 +54,6 @@ THE_WORLD = View(OF_WORLD, Caller(SERVICE_ACCOUNT, level=WORLD))
 NO_VIEW = View(-1, Caller())
 """Is kept for nobody."""
 
-Group = tuple[int, str, str]
-"""Level, project and creator of hidden things, as in `hidden_group`."""
-
-
-def group_of(privileges: int, project: str, creator: str) -> Group:
-    """What a hidden thing belongs to, as far as it matters for who sees it."""
-    return privileges, project if privileges < ARCHIVE else "", creator if privileges == MYDB else ""
-
 
 def eyes_of(group: Group) -> Caller:
     """Sees what everybody sees who sees the things of a group."""
@@ -77,11 +61,6 @@ def eyes_of(group: Group) -> Caller:
     if privileges == MYDB:
         return Caller(creator, level=MYDB, projects=frozenset({project}))
     return _eyes(project) if privileges < WORLD else Caller(SERVICE_ACCOUNT, level=WORLD)
-
-
-def plays_a_part(class_name: str) -> bool:
-    """Whether it can matter for any product who sees an object of a class."""
-    return class_name != _PLAYS_NO_PART
 
 
 def views(connection: sa.Connection) -> list[View]:
@@ -99,22 +78,26 @@ class Sight:
     ----------
     stamp
         Another one is told by the archive when it is otherwise.
-    groups
-        Of which there are hidden things.
+    hidden
+        What the world does not see.
     views
         All there are, the world's first.
     """
 
     stamp: str | None
-    groups: frozenset[Group]
+    hidden: frozenset[Hidden]
     views: tuple[View, ...]
 
-    def view_of(self, caller: Caller) -> View:
-        """The view that shows exactly what somebody sees; `NO_VIEW` where there is none."""
+    def view_of(self, caller: Caller, chip_id: str | None = None) -> View:
+        """The view that shows exactly what somebody sees, of one chip or of all; `NO_VIEW` where there is none."""
         if caller.user is None or caller.level >= WORLD:
             return THE_WORLD
-        own = _seen(caller, self.groups)
-        return next((each for each in self.views if _seen(each.caller, self.groups) == own), NO_VIEW)
+        hidden = self.hidden if chip_id is None else self._at(chip_id)
+        own = _seen(caller, hidden)
+        return next((each for each in self.views if _seen(each.caller, hidden) == own), NO_VIEW)
+
+    def _at(self, chip_id: str) -> frozenset[Hidden]:
+        return frozenset(each for each in self.hidden if each.chip_id in (chip_id, EVERYWHERE))
 
 
 def known_sight(session: Session, *, anew: bool = False) -> Sight:
@@ -130,7 +113,7 @@ def look_around(connection: sa.Connection) -> Sight:
     """Who sees what now."""
     here = (standing_state.c.view == OF_WORLD, standing_state.c.name == SEEN_BY)
     stamp = connection.scalar(sa.select(standing_state.c.value).where(*here))
-    return Sight(stamp, frozenset(_groups(connection)), tuple(views(connection)))
+    return Sight(stamp, known_hidden(connection), tuple(views(connection)))
 
 
 def view_of(session: Session) -> View:
@@ -145,35 +128,6 @@ def holds(connection: sa.Connection, view: View) -> bool:
     here = (standing_view.c.number == view.number, standing_view.c.project == view.project)
     there = sa.select(standing_view.c.number).where(*here).with_for_update()
     return view == THE_WORLD or connection.scalar(there) is not None
-
-
-def note_hidden(connection: sa.Connection, groups: Iterable[Group]) -> None:
-    """Remember that there are hidden things of some groups."""
-    rows = [dict(zip(hidden_group.c.keys(), group, strict=True)) for group in sorted(set(groups))]
-    new = [row for row in rows if insert_absent(connection, hidden_group, row)]
-    if new:
-        _stamp(connection)
-
-
-def look_for_hidden(connection: sa.Connection) -> set[Group]:
-    """The groups of which there are hidden things."""
-    root = table_of(DBObject)
-    columns = (root.c.privileges, root.c.project, root.c.creator)
-    hidden = sa.select(*columns).where(root.c.privileges < WORLD, root.c.class_name != _PLAYS_NO_PART)
-    return {group_of(*row) for row in connection.execute(hidden.distinct())}
-
-
-def forget_groups(session: Session) -> None:
-    """Forget of which groups there is nothing hidden any more."""
-    with session.transaction() as connection:
-        session.archive.database.hold_events(connection)  # nobody hides anything meanwhile
-        gone = _groups(connection) - look_for_hidden(connection)
-        if gone:
-            _stamp(connection)
-        for group in gone:
-            here = [column == value for column, value in zip(hidden_group.c, group, strict=True)]
-            connection.execute(sa.delete(hidden_group).where(*here))
-        crash.reach(FORGOTTEN)
 
 
 def settle(session: Session) -> None:
@@ -191,7 +145,7 @@ def settle(session: Session) -> None:
         for project in sorted(wanted - {view.project for view in there}):
             number = 1 + (connection.scalar(sa.select(sa.func.max(standing_view.c.number))) or OF_WORLD)
             insert_absent(connection, standing_view, {"number": number, "project": project})
-        _stamp(connection)
+        stamp(connection)
         crash.reach(SETTLED)
 
 
@@ -201,21 +155,11 @@ def _eyes(project: str) -> Caller:
     return Caller(SERVICE_ACCOUNT, level=PROJECT, projects=frozenset({project}))
 
 
-def _stamp(connection: sa.Connection) -> None:
-    """Have everybody look again who sees what."""
-    row = {"view": OF_WORLD, "name": SEEN_BY, "value": new_object_id()}
-    if not insert_absent(connection, standing_state, row):
-        here = (standing_state.c.view == OF_WORLD, standing_state.c.name == SEEN_BY)
-        connection.execute(sa.update(standing_state).where(*here).values(value=row["value"]))
-
-
-def _groups(connection: sa.Connection) -> set[Any]:
-    return {tuple(row) for row in connection.execute(sa.select(*hidden_group.c))}
-
-
-def _seen(caller: Caller, groups: Iterable[Any]) -> frozenset[Any]:
+def _seen(caller: Caller, hidden: Iterable[Hidden]) -> frozenset[Hidden]:
     return frozenset(
-        group for group in groups if may_see(caller, privileges=group[0], project=group[1], creator=group[2])
+        each
+        for each in hidden
+        if may_see(caller, privileges=each.privileges, project=each.project, creator=each.creator)
     )
 
 

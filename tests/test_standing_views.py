@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from datamodel import projects
 from datamodel.archive import Archive
-from datamodel.context import ANONYMOUS, ARCHIVE, MYDB, PROJECT, WORLD
+from datamodel.context import ANONYMOUS, ARCHIVE, EVERY_PROJECT, MYDB, PROJECT, WORLD, Caller
 from datamodel.frames import RawScienceFrame
 from datamodel.session import Session
 from datamodel.standings import hidden_group, standing, standing_role, standing_state, standing_view
@@ -21,8 +21,9 @@ from processing.site import instruments_of
 from processing.source_list import SourceList
 from processing.standing import counts, kept
 from processing.standing_check import check_some, differences
+from processing.standing_hidden import FORGOTTEN
 from processing.standing_keeping import distrust, renew
-from processing.standing_views import FORGOTTEN, SETTLED, views
+from processing.standing_views import SETTLED, views
 from processing.upkeep import keep_up
 from tests.happenings import NIGHT, killed_at, something
 
@@ -55,6 +56,10 @@ def told(archive: Archive, user: str | None, level: int, product: Any) -> list[s
     caller = archive.caller(user, archive.config.project, level) if user else ANONYMOUS
     if user == "C":
         caller = archive.caller(user, "other", level)
+    return told_to(archive, caller, product)
+
+
+def told_to(archive: Archive, caller: Caller, product: Any) -> list[str] | None:
     with Session(archive, caller) as session:
         found = kept(session, session.load(type(product), product.object_id))
         if found is None:
@@ -111,16 +116,40 @@ def test_who_writes_at_a_level_has_it_told_at_once(archive: Archive) -> None:
 
 @pytest.mark.thorough
 def test_what_only_its_creator_sees_is_walked_for_it_and_kept_for_others(archive: Archive) -> None:
+    with eyes(archive, "A", WORLD):
+        elsewhere = BiasFrame.get(date=DATE, chip="ccd50")
     with eyes(archive, "A", MYDB):
         BiasFrame.get(date=DATE, chip=CHIP, SIGMA_CLIP=4.0)
     keep_up(archive)
     product = _product(archive)
     assert told(archive, "A", MYDB, product) is None
+    assert told(archive, "A", MYDB, elsewhere) == []
     with eyes(archive, "A", MYDB) as session:
         own = session.load(SourceList, product.object_id)
         assert [str(reason) for reason in own.why()] == STALE
     assert told(archive, "A", PROJECT, product) == []
     assert told(archive, "B", MYDB, product) == []
+
+
+def test_who_works_in_several_projects_is_told_by_the_one_that_hides_things_at_the_chip(
+    archive: Archive,
+) -> None:
+    for user, chip in (("A", CHIP), ("C", "ccd50")):
+        with eyes(archive, user, PROJECT):
+            BiasFrame.get(date=DATE, chip=chip, SIGMA_CLIP=4.0)
+    projects.set_member(archive, "other", "A", is_manager=False)
+    with eyes(archive, "A", WORLD):
+        biases = [BiasFrame.get(date=DATE, chip=chip) for chip in ("ccd50", "ccd53")]
+    keep_up(archive)
+    caller = replace(archive.caller("A", archive.config.project, PROJECT), project=EVERY_PROJECT)
+    assert caller.projects == {"other", archive.config.project}
+    assert told_to(archive, caller, _product(archive)) == STALE
+    assert [told_to(archive, caller, each) for each in biases] == [[], []]
+    with eyes(archive, "C", PROJECT):
+        BiasFrame.get(date=DATE, chip=CHIP, SIGMA_CLIP=2.0)
+    keep_up(archive)
+    assert told_to(archive, caller, _product(archive)) is None, "both hide something there"
+    assert told(archive, "A", PROJECT, biases[1]) == []
 
 
 @pytest.mark.thorough

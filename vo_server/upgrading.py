@@ -16,6 +16,7 @@ from datamodel.revisions import in_words
 from datamodel.session import Session
 from processing import listing
 from processing.opening import open_archive
+from processing.standing_hidden import forget_hidden
 from vo_server.arguments import add_verb
 from vo_server.begun import require_archive
 
@@ -67,7 +68,10 @@ def run(config: Config, parsed: argparse.Namespace) -> int:
 
 
 def _list_again(config: Config) -> None:
-    """List in ObsCore what other rules hold for now, so that nobody who writes has to; a worker would go on with it."""
+    """List in ObsCore what other rules hold for now, so that nobody who writes has to; a worker would go on with it.
+
+    What is hidden from the world is looked for as well.
+    """
     archive = open_archive(config)
     try:
         with (
@@ -75,6 +79,7 @@ def _list_again(config: Config) -> None:
             tqdm(desc="listed", unit=" exposures", disable=None, leave=False, file=sys.stderr) as bar,
         ):
             listing.refresh(session, bar.update)
+            forget_hidden(session)
     finally:
         archive.close()
 
