@@ -21,6 +21,7 @@ from processing.bias_frame import BiasFrame
 from processing.cosmic_map import CosmicMap
 from processing.hot_pixel_map import HotPixelMap
 from processing.master_flat_frame import MasterFlatFrame
+from processing.process_status import MADE
 from processing.read_noise import ReadNoise
 from processing.recipe import recipe_digest
 from processing.reduced_science_frame import ReducedScienceFrame
@@ -163,4 +164,4 @@ def _exposure(rows: Rows, place: dict[str, Any], bias: str, hot: str, flat: str,
 
 
 def _made(cls: Any) -> dict[str, Any]:
-    return {"recipe_digest": recipe_digest(cls), "selection_grades": json.dumps({})}
+    return {"process_status": MADE, "recipe_digest": recipe_digest(cls), "selection_grades": json.dumps({})}
