@@ -17,8 +17,9 @@ from processing.plan import Planner
 from processing.site import instruments_of
 from processing.standing import is_true, look, reasons_of
 from processing.standing_entries import from_class, next_ids, targets
+from processing.standing_hidden import forget_hidden
 from processing.standing_keeping import distrust
-from processing.standing_views import View, holds, views
+from processing.standing_views import THE_WORLD, View, holds, views
 
 log = logging.getLogger("processing.standing")
 
@@ -58,6 +59,8 @@ def check_some(archive: Archive) -> int:
 
     How many that is, the archive is set to. The next call goes on where this one ended, and begins again after the
     last product. Where the index is wrong this is logged, and it is made anew. Gives how many were compared.
+
+    Once a day what is hidden no more is forgotten, too.
     """
     with archive.database.read() as connection:
         known = views(connection)
@@ -74,6 +77,8 @@ def _check_some(archive: Archive, view: View) -> int:
         before = look(lens, view.number)
         if count >= most or not is_true(lens, before):
             return 0
+        if day != today and view == THE_WORLD:
+            forget_hidden(lens)
         until = time.monotonic() + _SLICE_S
         compared, wrong = 0, []
         for place, product in _products(lens, after):

@@ -78,6 +78,9 @@ def look_for_hidden(connection: sa.Connection) -> set[Hidden]:
 
 def forget_hidden(session: Session) -> None:
     """Forget what is hidden no more."""
+    with session.connection() as connection:
+        if not known_hidden(connection):
+            return
     with session.transaction() as connection:
         session.archive.database.hold_events(connection)  # nobody hides anything meanwhile
         there = look_for_hidden(connection)

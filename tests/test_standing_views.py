@@ -14,7 +14,7 @@ from datamodel.archive import Archive
 from datamodel.context import ANONYMOUS, ARCHIVE, EVERY_PROJECT, MYDB, PROJECT, WORLD, Caller
 from datamodel.frames import RawScienceFrame
 from datamodel.session import Session
-from datamodel.standings import hidden_group, standing, standing_role, standing_state, standing_view
+from datamodel.standings import CHECKED, hidden_group, standing, standing_role, standing_state, standing_view
 from processing.bias_frame import BiasFrame
 from processing.plan import Planner
 from processing.site import instruments_of
@@ -198,6 +198,19 @@ def test_a_view_ends_with_what_was_hidden_and_with_the_room_for_it(
         _renewed_wholly(session)
     assert _kept(archive) == {0}
     assert told(archive, "A", MYDB, product) == STALE
+
+
+def test_what_is_hidden_no_more_is_forgotten_on_the_next_day(archive: Archive) -> None:
+    with eyes(archive, "A", MYDB):
+        mine = BiasFrame.get(date=DATE, chip=CHIP, SIGMA_CLIP=4.0)
+        keep_up(archive)
+        assert told(archive, "A", MYDB, _product(archive)) is None
+        mine.delete()
+    keep_up(archive)
+    with archive.database.write() as connection:
+        connection.execute(sa.delete(standing_state).where(standing_state.c.name == CHECKED))
+    check_some(archive)
+    assert told(archive, "A", MYDB, _product(archive)) == []
 
 
 @pytest.mark.thorough
