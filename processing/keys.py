@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from datamodel.errors import NotFoundError
+from datamodel.state import Restricted
+
 ANY_TIME = datetime(1, 1, 1)
 """The instant of keys that are asked about all times."""
 
@@ -64,6 +67,19 @@ class Keys:
         return " ".join(parts)
 
 
+def is_displaced(placed: Any) -> bool:
+    """Whether the instrument, the chip or the filter of a frame is hidden from the caller."""
+    return any(isinstance(getattr(placed, role), Restricted) for role in ("instrument", "chip", "filter"))
+
+
 def keys_of_raw(raw: Any) -> Keys:
-    """The keys of everything that belongs to one raw exposure."""
+    """The keys of everything that belongs to one raw exposure.
+
+    Raises
+    ------
+    NotFoundError
+        Its instrument, chip or filter is hidden from the caller.
+    """
+    if is_displaced(raw):
+        raise NotFoundError(f"what the exposure {raw.obs_id or raw.object_id} belongs to is not public")
     return Keys(raw.instrument, raw.chip, raw.filter, raw.DATE_OBS, raw, raw.compatibility or "")

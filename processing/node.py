@@ -21,7 +21,7 @@ STATUSES = {
     OK: "there is one, and making it again would change nothing",
     TO_BUILD: "there is none that can be used, and it can be made",
     OUTDATED: "there is one, and it would be made again",
-    NOT_CHECKED: "beyond the depth that was asked for",
+    NOT_CHECKED: "beyond the depth that was asked for, or of something that is not public",
     INVALID: "a person judged it bad",
     FLAGGED: "the system found fault with it",
     DATA_MISSING: "its bytes are gone; they can be made again",

@@ -11,6 +11,8 @@ from datamodel.context import NEWEST
 from datamodel.errors import NotFoundError, UsageError
 from datamodel.persistent import persistent
 from datamodel.session import current
+from datamodel.standings import NOT_CHECKED
+from datamodel.state import Restricted
 from processing import standing
 from processing.activity import look
 from processing.asking import ask, keys_of_group, looking
@@ -18,11 +20,11 @@ from processing.claims import Progress
 from processing.costs import price
 from processing.execute import Execution, workers_of
 from processing.impact import Impact, impact
-from processing.keys import Keys, keys_of_raw
+from processing.keys import Keys, is_displaced, keys_of_raw
 from processing.node import FLAGGED, INVALID, Node, status_of
 from processing.plan import Depth, Planner, depth_of
 from processing.quality import Quality
-from processing.reasons import Reason, of_bytes
+from processing.reasons import Reason, of_bytes, of_judgements
 from processing.rejudging import judged_again
 from processing.selection import EXACT, Choice, Demands, best_id_like, choose, with_compatibility
 from processing.site import instruments_of
@@ -197,6 +199,9 @@ class ProcessTarget(Quality):
         """
         if depth_of(depth) is None and (kept := standing.kept(current(), self)) is not None:
             return (*kept, *of_bytes(self))
+        if self.is_displaced:
+            this: Any = self
+            return (*of_judgements(type(this), this.is_valid, this.quality_flags), *of_bytes(this))
         return self._node(depth).reasons
 
     def impact(self, **changes: Any) -> Impact:
@@ -217,11 +222,28 @@ class ProcessTarget(Quality):
 
     def status(self, depth: Depth = None) -> str:
         """One of `processing.node.STATUSES`, or ``eclipsed`` (a newer one is used in its place)."""
+        status = self.status_for(self.why(depth))
+        if status in (INVALID, FLAGGED) or self.is_displaced:
+            return status
         best = best_id_like(self)
         this: Any = self
-        is_best = best in (None, this.object_id)
-        status = status_of(self.why(depth))
-        return status if is_best or status in (INVALID, FLAGGED) else "eclipsed"
+        return status if best in (None, this.object_id) else "eclipsed"
+
+    def status_for(self, reasons: tuple[Reason, ...]) -> str:
+        """How it stands for the reasons that `why` gave, not counting newer ones."""
+        return NOT_CHECKED if not reasons and self.is_displaced else status_of(reasons)
+
+    @property
+    def is_displaced(self) -> bool:
+        """Whether what it belongs to is hidden from the caller: its exposure, or the instrument, chip or filter.
+
+        It has no plan for the caller then, and what is wrong with it is seen as far as it lies in itself.
+        """
+        this: Any = self
+        place = this.raw if self.of_exposure else this
+        if place is None or isinstance(place, Restricted):
+            return place is not None
+        return is_displaced(place)
 
     def verify_again(self, **limits: Any) -> Any:
         """Judge it by the limits of today, or by these, without making it.
@@ -244,8 +266,18 @@ class ProcessTarget(Quality):
         return planner.node_of(self, self.own_keys())
 
     def own_keys(self) -> Keys:
-        """The keys it was made for."""
+        """The keys it was made for.
+
+        Raises
+        ------
+        NotFoundError
+            What it belongs to is hidden from the caller.
+        """
         this: Any = self
+        if self.is_displaced:
+            raise NotFoundError(
+                f"what the {type(this).__name__} {this.object_id} belongs to is not public: it has no plan"
+            )
         if self.of_exposure:
             return keys_of_raw(this.raw)
         return Keys(

@@ -178,7 +178,7 @@ def require_given(product: Any) -> None:
 
 def target_path(product: Any) -> str:
     """Where the best version of a product of an exposure is; empty for what belongs to none."""
-    if isinstance(product, RawFrame) or not getattr(product, "of_exposure", False):
+    if isinstance(product, RawFrame) or not getattr(product, "of_exposure", False) or product.is_displaced:
         return ""
     return f"/target/{type(product).__name__}/{product.raw.object_id}"
 

@@ -15,6 +15,7 @@ from flask import Blueprint, Response
 from datamodel.dataobject import DataObject
 from datamodel.errors import NotFoundError
 from datamodel.session import Session
+from datamodel.standings import NOT_CHECKED
 from processing.target import ProcessTarget
 from vo_server import errors, ranges
 from vo_server.dali import caller_of, who_asks
@@ -46,10 +47,11 @@ def data(object_id: str) -> Response:
     with Session(opened, caller_of(flask.request)) as session:
         product = session.load(DataObject, object_id)
         require_given(product)
-        reasons = tuple(map(str, product.why())) if isinstance(product, ProcessTarget) else ()
+        why = product.why() if isinstance(product, ProcessTarget) else ()
         response = _file(product, FOR_EVER)
-        response.headers["VO-Status"] = "outdated" if reasons else "up-to-date"
-        _tell_reasons(response, reasons)
+        unknown = isinstance(product, ProcessTarget) and product.status_for(why) == NOT_CHECKED
+        response.headers["VO-Status"] = NOT_CHECKED if unknown else "outdated" if why else "up-to-date"
+        _tell_reasons(response, tuple(map(str, why)))
         latest = target_path(product)
     if latest:
         response.headers["Link"] = f'<{base_url(opened.config)}{latest}>; rel="latest-version"'

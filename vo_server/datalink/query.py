@@ -18,7 +18,7 @@ from datamodel.session import Session
 from datamodel.state import Restricted
 from processing.classes import TARGET_CLASSES
 from processing.declarations import roles
-from processing.keys import keys_of_raw
+from processing.keys import is_displaced, keys_of_raw
 from processing.node import Node
 from processing.plan import Planner
 from processing.site import instruments_of
@@ -135,11 +135,11 @@ class _Asked:
             return
         told = "as it came from the telescope"
         if isinstance(product, ProcessTarget):
-            told = status(self.planner.node_of(product, product.own_keys()))
+            told = _standing(self.planner, product)
         yield self._file(did, product, "#this", f"{_title(type(product))}: {told}")
         yield from self._of_made(did, product)
         raw = product if isinstance(product, RawScienceFrame) else getattr(product, "raw", None)
-        if isinstance(raw, RawScienceFrame):
+        if isinstance(raw, RawScienceFrame) and not is_displaced(raw):
             yield from self._related(did, type(product), raw)
         yield self._page(did, product)
 
@@ -205,13 +205,25 @@ class _Asked:
         return Link(did, url, description=told, semantics="#documentation", content_type=HTML)
 
 
+def _standing(planner: Planner, product: ProcessTarget) -> str:
+    """How a stored product stands, for people."""
+    if product.is_displaced:
+        reasons = product.why()
+        return _because(product.status_for(reasons), reasons)
+    return status(planner.node_of(product, product.own_keys()))
+
+
 def status(node: Node) -> str:
     """The status of a target and the reasons for it, for people."""
     because: Iterable[object] = node.reasons if node.existing is not None else node.missing
-    listed = ", ".join(map(str, because))
     if node.status == "to be built":
         return "to be built: asking for it makes it"
-    return f"{node.status} ({listed})" if listed else node.status
+    return _because(node.status, because)
+
+
+def _because(told: str, reasons: Iterable[object]) -> str:
+    listed = ", ".join(map(str, reasons))
+    return f"{told} ({listed})" if listed else told
 
 
 def _title(cls: Any) -> str:

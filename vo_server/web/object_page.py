@@ -12,7 +12,7 @@ from datamodel.session import current
 from datamodel.state import Restricted
 from processing.classes import TARGET_CLASSES
 from processing.declarations import flag_names, flags
-from processing.keys import keys_of_raw
+from processing.keys import is_displaced, keys_of_raw
 from processing.node import status_of
 from processing.plan import Planner
 from processing.reasons import Reason
@@ -127,7 +127,7 @@ def facts_of(product: Any) -> Facts:
     """The facts, looked up in the current session; nothing is made."""
     cls = type(product)
     reasons = product.why() if isinstance(product, ProcessTarget) else ()
-    status = status_of(reasons) if isinstance(product, ProcessTarget) else ""
+    status = product.status_for(reasons) if isinstance(product, ProcessTarget) else ""
     made_from = list(_made_from(product))
     gone = _retractions([product.object_id, *(each.object_id for each in made_from)])
     return Facts(
@@ -162,11 +162,16 @@ def _marked(linked: Linked, gone: dict[str, Retraction]) -> Linked:
 
 def title(product: Any) -> str:
     """What people call the object: its name, or its exposure with chip and filter."""
-    raw = getattr(product, "raw", None)
+    raw, chip, filter = (_shown(product, link) for link in ("raw", "chip", "filter"))
     names = [getattr(product, "name", None), getattr(product, "obs_id", None) or getattr(raw, "obs_id", None)]
-    links = (getattr(product, role, None) for role in ("chip", "filter"))
-    names += [getattr(link, "name", None) for link in links]
+    names += [getattr(link, "name", None) for link in (chip, filter)]
     return " · ".join(str(name) for name in names if name) or product.object_id
+
+
+def _shown(product: Any, link: str) -> Any:
+    """What it is linked to; None where that is hidden, or there is no such link."""
+    found = getattr(product, link, None)
+    return None if isinstance(found, Restricted) else found
 
 
 def _groups(product: Any) -> dict[str, list[Value]]:
@@ -236,7 +241,7 @@ def _used_by(product: Any) -> Iterator[Linked]:
 def _related(product: Any) -> Iterator[Related]:
     """The products of an exposure, made or not, for the page of the exposure and of its products."""
     raw = product if isinstance(product, RawScienceFrame) else getattr(product, "raw", None)
-    if not isinstance(raw, RawScienceFrame):
+    if not isinstance(raw, RawScienceFrame) or is_displaced(raw):
         return
     keys = keys_of_raw(raw)
     planner = Planner(instruments_of(current().archive))
