@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,38 @@ def test_two_processes_serve_until_they_are_interrupted(archive: Archive, tmp_pa
             assert b"true" in kept.getresponse().read()
             assert kept.sock is sock is not None
         kept.close()
+        assert _refused(port, b"a,b\n" * 5000) == [(401, "keep-alive", True)] * 3
+        assert _refused(port, b"a,b\n" * 50000) == [(401, "close", False)] * 3
+        assert _refused(port, [b"a,b\n" * 5000] * 10) == [(401, "close", False)] * 3
+        assert _sent_at_once(port, 5) == 5
     finally:
         os.killpg(program.pid, signal.SIGINT)  # as Ctrl-C does, to what it started as well
         _, log = program.communicate(timeout=30)
     assert program.returncode == 0, log
     assert "Traceback" not in log
+
+
+def _refused(port: int, table: bytes | Iterable[bytes]) -> list[tuple[int, str | None, bool]]:
+    """What a stranger is told who brings a table three times: status, connection, and whether it is kept indeed."""
+    kept = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    told = []
+    for _ in range(3):
+        pieces = iter(table) if not isinstance(table, bytes) else table
+        kept.request("PUT", "/tap/tables/mydb.stars", body=pieces, headers={"Content-Type": "text/csv"})
+        sock = kept.sock
+        answer = kept.getresponse()
+        answer.read()
+        told.append((answer.status, answer.getheader("Connection"), kept.sock is sock is not None))
+    kept.close()
+    return told
+
+
+def _sent_at_once(port: int, many: int) -> int:
+    """How many are answered of requests of which none waits for the answer to another one."""
+    request = b"GET /tap/availability HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n"
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(request % b"" * (many - 1) + request % b"Connection: close\r\n")
+        answers = b""
+        while piece := connection.recv(65536):
+            answers += piece
+    return answers.count(b"HTTP/1.1 200 ")
